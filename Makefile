@@ -1,0 +1,46 @@
+# The front door. Every target works on a machine with Python 3.11+, make and the package index.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check soak fuzz bench bench-scale eval notebooks docs sbom audit lock clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## make .venv with the locked dependencies and the command policytrail
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "PolicyTrail needs Python 3.11 or newer: make PYTHON=python3.12 setup")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: setup ## simulated archives with planted attacks on an embedded S3 server, then the main job
+	$(BIN)/python -m pipeline.jobs.demo
+
+test: setup ## every test (under 10 minutes)
+	$(BIN)/python -m pytest -n 2 -m "not soak" $(ARGS)
+
+check: setup ## formatting, lint, types, floors, generated docs
+	$(BIN)/ruff format --check pipeline tests benchmarks
+	$(BIN)/ruff check pipeline tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pipeline.jobs.docs --check
+
+soak: setup ## the long forms: 1,000 kills, large Hypothesis runs
+	$(BIN)/python -m pytest -m soak $(ARGS)
+
+docs: setup ## write the generated docs (command help, model DAG, column tables)
+	$(BIN)/python -m pipeline.jobs.docs
+
+lock: ## renew requirements/*.txt from requirements/*.in (needs uv)
+	cd requirements && for name in run dev bench audit; do \
+	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --quiet $$name.in -o $$name.txt; done
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) build dist lake report
