@@ -94,5 +94,9 @@ class PolicyError(PipelineError):
     """A policy document cannot be parsed; its grant is unknown, never empty."""
 
 
+class ReportError(PipelineError):
+    """What the report was handed lacks a column or a member, or its counts do not add up."""
+
+
 class RemediationError(PipelineError):
     """A plan step was refused or failed; the journal says what was done."""
