@@ -1,0 +1,77 @@
+"""Checks after a build: the grain that a header promises is the grain that the rows have.
+
+What enters: a connection and a built relation. What leaves: nothing, or a ``ModelError``. This module must never
+repair what it finds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import duckdb
+
+from pipeline.errors import Location, ModelError
+from pipeline.models.folder import Model
+
+
+def audit_columns(model: Model, actual: Iterable[str], known: Iterable[str]) -> None:
+    """Compare a model's output with its header.
+
+    Args:
+        model: what was built.
+        actual: its columns, in order.
+        known: columns that need no entry: AWS's own and those of inputs.
+
+    Raises:
+        ModelError: a described column is missing, a new one is not described, or the grain or order is no column.
+    """
+    columns = list(actual)
+    header = model.header
+    missing = sorted((set(header.columns) | set(header.grain) | set(header.order)) - set(columns))
+    silent = sorted(set(columns) - set(header.columns) - set(known))
+    if header.stored == "by event_date" and "event_date" not in columns:
+        missing.append("event_date")
+    if missing:
+        raise _error(model, f"its header names columns that it does not have: {', '.join(missing)}")
+    if silent:
+        raise _error(model, f"its header does not describe {', '.join(silent)}")
+
+
+def audit_grain(connection: duckdb.DuckDBPyConnection, model: Model, relation: str, *, where: str = "true") -> None:
+    """Check that the grain is unique and never null in ``relation``.
+
+    Raises:
+        ModelError: it is not; names the first offending key.
+    """
+    keys = ", ".join(model.header.grain)
+    nulls = " or ".join(f"{key} is null" for key in model.header.grain)
+    rows = connection.execute(
+        f"select {keys}, count(*) from {relation} where {where} group by {keys}"  # noqa: S608 - names from headers
+        f" having count(*) > 1 or {nulls} order by all limit 1"
+    ).fetchall()
+    for row in rows:
+        key = dict(zip(model.header.grain, row[:-1], strict=True))
+        raise _error(model, f"its grain is not unique or null: {row[-1]} row(s) for {key!r}")
+
+
+def load_audits(folder: Path) -> Mapping[str, tuple[str, Path]]:
+    """Return the audits of ``folder/audits``: queries that must find no row."""
+    return {path.stem: (path.read_text(encoding="utf-8"), path) for path in sorted((folder / "audits").glob("*.sql"))}
+
+
+def run_audit(connection: duckdb.DuckDBPyConnection, name: str, sql: str, path: Path) -> None:
+    """Run one audit.
+
+    Raises:
+        ModelError: it found a row, which is shown.
+    """
+    cursor = connection.execute(sql)
+    names = [column[0] for column in cursor.description or ()]
+    for row in cursor.fetchall():
+        found = dict(zip(names, row, strict=True))
+        raise ModelError(f"audit {name} found {found!r}", location=Location(path.absolute().as_uri()))
+
+
+def _error(model: Model, message: str) -> ModelError:
+    return ModelError(f"{model.name}: {message}", location=Location(model.path.absolute().as_uri()))

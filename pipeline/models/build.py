@@ -1,0 +1,328 @@
+"""Build every model: in order, only what changed, each one audited.
+
+What enters: ordered models, relations of one lake snapshot, a store with the last build's models, and the functions
+that make ``ext_`` relations. What leaves: the store holds the new models; a ``BuildResult`` says what was done. This
+module must never read a clock, the network or the lake's own files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from pipeline.errors import Location, ModelError
+from pipeline.models.audit import audit_columns, audit_grain
+from pipeline.models.changes import (
+    EVERYTHING,
+    NOTHING,
+    Change,
+    dates_to_read,
+    merge_changes,
+    split_dates,
+    spread_change,
+)
+from pipeline.models.engine import Relation, date_list, forget_relation, load_seed, register_relation
+from pipeline.models.folder import LAKE_RELATIONS, Model, order_models
+from pipeline.models.store import STATE_NAME, ModelState, ModelStore, read_states, states_table
+
+RUN_EVENTS = 1_000_000
+"""Events that one statement of a by-date model may read: bounds memory whatever the lake's size."""
+
+
+@dataclass(frozen=True, slots=True)
+class LakeInputs:
+    """One snapshot of the lake.
+
+    Attributes:
+        events: every delivery; the other two likewise.
+        batch_number: the snapshot's last batch.
+        event_dates: the dates that have events, with their number.
+        changed_dates: dates that batches after a given one touched.
+    """
+
+    events: Relation
+    archives: Relation
+    quarantine: Relation
+    batch_number: int
+    event_dates: Mapping[date, int]
+    changed_dates: Callable[[int], Iterable[date]]
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """An ``ext_`` relation: Python's work between two SQL stages.
+
+    Attributes:
+        inputs: relations it is made from.
+        schema: what ``make`` must return.
+        make: gets its inputs as tables, in their models' order.
+    """
+
+    inputs: tuple[str, ...]
+    schema: pa.Schema
+    make: Callable[[Mapping[str, pa.Table]], pa.Table]
+
+
+@dataclass(slots=True)
+class BuildResult:
+    """What a build did: rows written per rebuilt model, models left as they were, and every changed date."""
+
+    written: dict[str, int] = field(default_factory=dict)
+    unchanged: list[str] = field(default_factory=list)
+    changed_dates: frozenset[date] = frozenset()
+
+
+@dataclass(slots=True)
+class Build:
+    """One build in progress; ``run`` is its only public step."""
+
+    connection: duckdb.DuckDBPyConnection
+    models: Sequence[Model]
+    lake: LakeInputs
+    store: ModelStore
+    params: Mapping[str, Any]
+    seeds: Mapping[str, Path]
+    extensions: Mapping[str, Extension]
+    known_columns: frozenset[str]
+    on_model: Callable[[str], None] = lambda name: None
+    changes: dict[str, Change] = field(default_factory=dict)
+    hashes: dict[str, str] = field(default_factory=dict)
+    states: dict[str, ModelState] = field(default_factory=dict)
+    before: dict[str, ModelState] = field(default_factory=dict)
+    columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    result: BuildResult = field(default_factory=BuildResult)
+
+    def run(self) -> BuildResult:
+        """Build every model.
+
+        Raises:
+            ModelError: a query failed, or an audit found its result wrong; nothing later was built.
+        """
+        stored = self.store.read(STATE_NAME)
+        if stored is not None:
+            register_relation(self.connection, STATE_NAME, stored)
+            self.before = read_states(self.connection.sql(f"from {STATE_NAME}").to_arrow_table())
+            forget_relation(self.connection, STATE_NAME)
+        self._register_lake()
+        for name, path in self.seeds.items():
+            load_seed(self.connection, name, path)
+            self._note_relation(name, hashlib.sha256(path.read_bytes()).hexdigest())
+        for model in order_models(self.models, {name: item.inputs for name, item in self.extensions.items()}):
+            for name in model.header.inputs:
+                if name.startswith("ext_") and name not in self.columns:
+                    self._extend(name, model)
+            self.on_model(model.name)
+            self._build(model)
+        table = states_table(self.states)
+        self.store.write(STATE_NAME, table.to_reader(), replace_dates=None)
+        return self.result
+
+    def _register_lake(self) -> None:
+        last = {self.before[name].batch_number for name in self.before}
+        dates = self.lake.changed_dates(min(last)) if last else self.lake.event_dates
+        change = Change(frozenset(dates))
+        self.result.changed_dates = change.dates
+        for name, relation in zip(
+            LAKE_RELATIONS, (self.lake.events, self.lake.archives, self.lake.quarantine), strict=True
+        ):
+            register_relation(self.connection, name, relation)
+            self._note_relation(name, name)
+            self.changes[name] = change
+
+    def _note_relation(self, name: str, digest: str) -> None:
+        """Remember a relation that is no model: its columns, hash, and whether it is what it was."""
+        self.columns[name] = tuple(self.connection.table(name).columns)
+        self.hashes[name] = digest
+        known = self.before.get(name)
+        self.changes[name] = NOTHING if known and known.definition_sha256 == digest else EVERYTHING
+        self.states[name] = ModelState(digest, self.lake.batch_number)
+
+    def _definition(self, text: str, inputs: Iterable[str], params: Iterable[str]) -> str:
+        """Hash what a model's rows depend on, the engine's version included."""
+        values = {name: repr(self.params[name]) for name in params}
+        below = {name: self.hashes[name] for name in inputs}
+        whole = json.dumps([duckdb.__version__, text, values, below], sort_keys=True)
+        return hashlib.sha256(whole.encode()).hexdigest()
+
+    def _extend(self, name: str, reader: Model) -> None:
+        """Make one ``ext_`` relation, unless its inputs are what they were."""
+        extension = self.extensions.get(name)
+        if extension is None:
+            raise ModelError(f"{reader.name} reads {name}, which nothing makes")
+        digest = self._definition(str(extension.schema), extension.inputs, ())
+        self.hashes[name] = digest
+        before = self.before.get(name)
+        change = merge_changes(self.changes[item] for item in extension.inputs)
+        kept = self.store.read(name) if before and before.definition_sha256 == digest and not change else None
+        if kept is not None and before is not None:
+            register_relation(self.connection, name, kept)
+            self.states[name], self.changes[name] = before, NOTHING
+        else:
+            self.on_model(name)
+            inputs = {item: self.connection.sql(f"from {item}").to_arrow_table() for item in extension.inputs}
+            table = extension.make(inputs)
+            if not table.schema.equals(extension.schema):
+                raise ModelError(f"{name} was made with other columns than schema.py declares: {table.schema}")
+            register_relation(self.connection, name, table)
+            self._store_whole(name, "select * from " + name, before, digest)
+        self.columns[name] = tuple(extension.schema.names)
+
+    def _build(self, model: Model) -> None:
+        header = model.header
+        unknown = sorted(set(header.params) - set(self.params))
+        if unknown:
+            raise self._error(model, f"no value for {', '.join('$' + name for name in unknown)}")
+        digest = self._definition(model.sql, header.inputs, header.params)
+        self.hashes[model.name] = digest
+        before = self.before.get(model.name)
+        change = merge_changes(self.changes[name] for name in header.inputs)
+        if before is None or before.definition_sha256 != digest:
+            change = EVERYTHING
+        try:
+            if header.stored == "no":
+                self._build_view(model, change, digest)
+            elif header.stored == "by event_date":
+                self._build_dates(model, change, digest)
+            else:
+                self._build_whole(model, change, before, digest)
+        except duckdb.Error as error:
+            raise self._error(model, str(error)) from error
+        self.columns[model.name] = tuple(self.connection.table(model.name).columns)
+
+    def _build_view(self, model: Model, change: Change, digest: str) -> None:
+        self.connection.execute(f"create view {model.name} as {model.sql}")
+        columns = self.connection.table(model.name).columns
+        self._audit_columns(model, columns)
+        dated = "event_date" in columns
+        self.changes[model.name] = change if dated or not change else EVERYTHING
+        self.states[model.name] = ModelState(digest, self.lake.batch_number)
+        if not change:
+            return
+        days = spread_change(change, 0, known_dates=self.lake.event_dates)
+        if not dated:
+            audit_grain(self.connection, model, model.name)
+            return
+        for run in split_dates(days, dict(self.lake.event_dates), limit=RUN_EVENTS):
+            audit_grain(self.connection, model, model.name, where=f"event_date in ({date_list(run)})")
+
+    def _build_whole(self, model: Model, change: Change, before: ModelState | None, digest: str) -> None:
+        kept = None if change else self.store.read(model.name)
+        if kept is not None and before is not None:
+            register_relation(self.connection, model.name, kept)
+            self.states[model.name], self.changes[model.name] = before, NOTHING
+            self.result.unchanged.append(model.name)
+            return
+        params = {name: self.params[name] for name in model.header.params}
+        self.connection.execute(
+            f"create table {model.name} as select * from ({model.sql}\n) order by {self._order(model)}",  # noqa: S608
+            params or None,
+        )
+        self._audit_columns(model, self.connection.table(model.name).columns)
+        audit_grain(self.connection, model, model.name)
+        self._store_whole(model.name, f"select * from {model.name}", before, digest)
+
+    def _store_whole(self, name: str, query: str, before: ModelState | None, digest: str) -> None:
+        """Write a whole relation unless its rows are what they were, and note which dates differ."""
+        prints = self._fingerprint(name)
+        old = before.fingerprints if before else {}
+        self.states[name] = ModelState(digest, self.lake.batch_number, prints)
+        differing = {key for key in set(prints) | set(old) if prints.get(key) != old.get(key)}
+        if before is None or "" in prints or "" in old:
+            self.changes[name] = EVERYTHING if differing or before is None else NOTHING
+        else:
+            self.changes[name] = Change(frozenset(date.fromisoformat(key) for key in differing if key != "-"))
+        if before is not None and not differing and self.store.read(name) is not None:
+            self.result.unchanged.append(name)
+            return
+        rows = self.connection.sql(query)
+        self.result.written[name] = self._count(name)
+        self.store.write(name, rows.to_arrow_reader(), replace_dates=None)
+
+    def _fingerprint(self, name: str) -> dict[str, str]:
+        """Hash a relation's rows per event date, or as a whole where it has none."""
+        columns = self.connection.table(name).columns
+        key = "coalesce(event_date::varchar, '-')" if "event_date" in columns else "''"
+        row = "struct_pack(" + ", ".join(f'"{column}" := "{column}"' for column in columns) + ")"
+        rows = self.connection.execute(
+            f"select {key}, count(*)::varchar || ':' || bit_xor(hash({row}))::varchar"  # noqa: S608 - own names
+            f" || ':' || sum(hash({row}) >> 8)::varchar from {name} group by 1 order by 1"
+        ).fetchall()
+        return {str(day): str(digest) for day, digest in rows}
+
+    def _build_dates(self, model: Model, change: Change, digest: str) -> None:
+        header = model.header
+        known = self.lake.event_dates
+        kept = self.store.read(model.name)
+        if kept is None:
+            change = EVERYTHING
+        rebuild = spread_change(change, header.lookback_days, known_dates=known)
+        self.states[model.name] = ModelState(digest, self.lake.batch_number)
+        self.changes[model.name] = EVERYTHING if change.is_whole else Change(rebuild)
+        count = 0
+        runs: list[list[date]] = split_dates(rebuild, dict(known), limit=RUN_EVENTS)
+        if kept is None and not runs:
+            runs = [[]]
+        for number, run in enumerate(runs):
+            whole = change.is_whole and number == 0
+            count += self._build_run(model, run, replace_all=whole)
+        if runs:
+            self.result.written[model.name] = count
+        else:
+            self.result.unchanged.append(model.name)
+        stored = self.store.read(model.name)
+        if stored is None:
+            raise self._error(model, "its rows were written but cannot be read back")
+        register_relation(self.connection, model.name, stored)
+
+    def _build_run(self, model: Model, run: list[date], *, replace_all: bool) -> int:
+        """Make one run of dates of a by-date model and store it; returns its rows."""
+        header = model.header
+        read = dates_to_read(run, header.lookback_days, known_dates=self.lake.event_dates)
+        bounds = [
+            f"{name} as not materialized (select * from main.{name} where {_in_dates(read)})"  # noqa: S608 - own names
+            for name in header.inputs
+            if "event_date" in self.columns[name]
+        ]
+        prefix = f"with {', '.join(bounds)} " if bounds else ""
+        params = {name: self.params[name] for name in header.params}
+        fresh = f"fresh_{model.name}"
+        self.connection.execute(
+            f"create table {fresh} as {prefix}select * from ({model.sql}\n)"  # noqa: S608 - checked at load
+            f" where {_in_dates(run)} order by event_date, {self._order(model)}",
+            params or None,
+        )
+        self._audit_columns(model, self.connection.table(fresh).columns)
+        audit_grain(self.connection, model, fresh)
+        count = self._count(fresh)
+        rows = self.connection.sql(f"from {fresh}").to_arrow_reader()
+        self.store.write(model.name, rows, replace_dates=None if replace_all else run)
+        self.connection.execute(f"drop table {fresh}")
+        return count
+
+    def _audit_columns(self, model: Model, columns: Iterable[str]) -> None:
+        inherited = {column for name in model.header.inputs for column in self.columns[name]}
+        audit_columns(model, columns, inherited | self.known_columns)
+
+    def _order(self, model: Model) -> str:
+        return ", ".join(dict.fromkeys((*model.header.order, *model.header.grain)))
+
+    def _count(self, name: str) -> int:
+        return int(self.connection.execute(f"select count(*) from {name}").fetchall()[0][0])  # noqa: S608 - own name
+
+    def _error(self, model: Model, message: str) -> ModelError:
+        return ModelError(f"{model.name}: {message}", location=Location(model.path.absolute().as_uri()))
+
+
+def _in_dates(dates: Iterable[date]) -> str:
+    days = sorted(dates)
+    if not days:
+        return "false"
+    return f"event_date between date '{days[0]}' and date '{days[-1]}' and event_date in ({date_list(days)})"

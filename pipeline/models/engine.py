@@ -1,0 +1,143 @@
+"""The DuckDB connection: its limits, and how relations from outside become names in it.
+
+What enters: Parquet files of one snapshot, Arrow tables or datasets, seed files. What leaves: a connection in which
+they can be read. This module must never let DuckDB open an archive, load an extension or use a local time zone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from pipeline.errors import Location, ModelError
+
+_PLAIN = re.compile(r"[a-z_][a-z0-9_]*$")
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLimits:
+    """What one connection may use.
+
+    Attributes:
+        memory: DuckDB's own notation, e.g. ``2GiB``; beyond it DuckDB spills to the scratch folder.
+        threads: worker threads; 0 lets DuckDB take every core.
+    """
+
+    memory: str = "2GiB"
+    threads: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetFiles:
+    """The live Parquet files of one snapshot of a table, and their columns.
+
+    Attributes:
+        paths: local paths; empty for an empty table.
+        schema: column order and types, the partition column included.
+        is_by_event_date: ``event_date`` stands in the folder's name, not in the file.
+    """
+
+    paths: tuple[str, ...]
+    schema: pa.Schema
+    is_by_event_date: bool = False
+
+
+Relation = ParquetFiles | pa.Table | Any
+"""``Any`` stands for a pyarrow dataset, which ships without types."""
+
+
+def open_engine(database: str, limits: EngineLimits, *, scratch: Path | None) -> duckdb.DuckDBPyConnection:
+    """Open a connection with the build's settings.
+
+    Args:
+        database: file of the database, or ``:memory:``.
+        limits: memory and threads.
+        scratch: where DuckDB spills; ``None`` forbids spilling.
+
+    Returns:
+        A connection in UTC that loads no extension by itself.
+    """
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "memory_limit": limits.memory,
+        "preserve_insertion_order": True,
+        "temp_directory": "" if scratch is None else str(scratch),
+    }
+    if limits.threads:
+        config["threads"] = limits.threads
+    connection = duckdb.connect(database, config=config)
+    connection.execute("set timezone = 'UTC'")
+    connection.execute("set enable_progress_bar = false")
+    return connection
+
+
+def register_relation(connection: duckdb.DuckDBPyConnection, name: str, relation: Relation) -> None:
+    """Make ``relation`` readable under ``name``, replacing what had the name.
+
+    Raises:
+        ModelError: the name is no plain identifier.
+    """
+    if not _PLAIN.match(name):
+        raise ModelError(f"{name!r} is no relation name")
+    forget_relation(connection, name)
+    if not isinstance(relation, ParquetFiles):
+        connection.register(name, relation)
+    elif relation.paths:
+        connection.execute(f"create view {name} as {_scan_files(relation)}")
+    else:
+        connection.register(name, relation.schema.empty_table())
+
+
+def forget_relation(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Drop the table, view or registered relation of that name, if there is one."""
+    connection.unregister(name)
+    rows = connection.execute(
+        "select table_type from information_schema.tables where table_name = ? and table_schema = 'main'"
+        " and table_catalog = current_database()",
+        [name],
+    ).fetchall()
+    for (kind,) in rows:
+        connection.execute(f"drop {'view' if kind == 'VIEW' else 'table'} {name}")
+
+
+def _scan_files(files: ParquetFiles) -> str:
+    paths = ", ".join(quote_text(path) for path in files.paths)
+    columns = ", ".join(f'"{name}"' for name in files.schema.names)
+    hive = ", hive_partitioning = true, hive_types = {'event_date': date}" if files.is_by_event_date else ""
+    return f"select {columns} from read_parquet([{paths}]{hive or ', hive_partitioning = false'})"  # noqa: S608 - quoted
+
+
+def quote_text(text: str) -> str:
+    """Return ``text`` as a SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def date_list(dates: Mapping[date, Any] | list[date] | tuple[date, ...] | frozenset[date] | set[date]) -> str:
+    """Return dates as a sorted SQL list, for ``in (...)``."""
+    return ", ".join(f"date '{day.isoformat()}'" for day in sorted(dates))
+
+
+def load_seed(connection: duckdb.DuckDBPyConnection, name: str, path: Path) -> None:
+    """Load one seed CSV as a table of text columns; an empty cell is NULL.
+
+    Text only: account ids keep their leading zeros, and a model casts what it counts.
+
+    Raises:
+        ModelError: the file is no well-formed CSV with a header.
+    """
+    forget_relation(connection, name)
+    try:
+        connection.execute(
+            f"create table {name} as select * from read_csv({quote_text(str(path))},"  # noqa: S608 - quoted
+            " header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"', strict_mode = true)"
+        )
+    except duckdb.Error as error:
+        raise ModelError(f"seed {path.name} cannot be read: {error}", location=Location(path.as_uri())) from error

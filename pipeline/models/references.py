@@ -1,0 +1,82 @@
+"""What a query really reads and which parameters it takes, by DuckDB's own parser.
+
+What enters: SQL text. What leaves: names. This module must never bind or run the query: its relations need not exist.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from pipeline.errors import ModelError
+
+READERS = frozenset({"unnest", "range", "generate_series", "json_each", "json_tree"})
+"""Table functions a model or a query may call: none of them opens a file, a setting or a catalogue."""
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """Relations, table functions and parameters of one SELECT."""
+
+    relations: frozenset[str]
+    functions: frozenset[str]
+    params: frozenset[str]
+
+
+def parse_references(sql: str) -> References:
+    """List what one SELECT refers to.
+
+    Args:
+        sql: the text of exactly one SELECT statement.
+
+    Returns:
+        Relations without the query's own CTEs, table functions, and named parameters.
+
+    Raises:
+        ModelError: not SQL, not a SELECT, or more than one statement.
+    """
+    with duckdb.connect(":memory:") as connection:
+        rows = connection.execute("select json_serialize_sql(?)", [sql]).fetchall()
+    tree = json.loads(rows[0][0])
+    if tree["error"]:
+        raise ModelError(f"no single SELECT: {tree['error_message']}")
+    if len(tree["statements"]) != 1:
+        raise ModelError(f"exactly one SELECT is expected, found {len(tree['statements'])} statements")
+    relations: set[str] = set()
+    functions: set[str] = set()
+    params: set[str] = set()
+    for node, scope in _walk(tree["statements"][0]["node"], frozenset()):
+        kind = node.get("type")
+        if kind == "BASE_TABLE":
+            qualified = ".".join(part for part in (_schema(node), node["table_name"]) if part)
+            if qualified not in scope:
+                relations.add(qualified)
+        elif kind == "TABLE_FUNCTION":
+            functions.add(str(node["function"]["function_name"]).lower())
+        elif kind == "VALUE_PARAMETER":
+            params.add(str(node["identifier"]))
+    return References(frozenset(relations), frozenset(functions), frozenset(params))
+
+
+def _schema(node: dict[str, Any]) -> str:
+    return ".".join(part for part in (node.get("catalog_name"), node.get("schema_name")) if part)
+
+
+def _walk(node: Any, scope: frozenset[str]) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
+    """Yield every object of the tree with the CTE names visible there."""
+    if isinstance(node, dict):
+        ctes = node.get("cte_map")
+        if isinstance(ctes, dict):
+            scope = scope | {entry["key"] for entry in ctes["map"]}
+        if node.get("type") == "RECURSIVE_CTE_NODE":
+            scope = scope | {str(node.get("cte_name", ""))}
+        yield node, scope
+        for value in node.values():
+            yield from _walk(value, scope)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _walk(value, scope)
