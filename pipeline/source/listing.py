@@ -1,0 +1,152 @@
+"""Listing a prefix: many pages at once, yielded in the order of keys.
+
+What enters: a client, a bucket, a prefix, the days wanted. What leaves: (key, ETag, size, modified) of every object.
+This module must never use a watermark, hold more than a bounded number of pages, or yield a listing with a hole in it:
+a page that fails after its retries ends the listing.
+
+A prefix is first listed as it is. Only where it holds more than one page is it split by ``/`` (account, kind, region,
+year, month, day come of themselves), and its parts are listed in parallel: a small bucket costs one request, a flat
+folder one request a page, a large trail as many requests as it has pages, and little more.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import islice
+from typing import Any, NamedTuple
+
+from pipeline.source.keys import does_overlap, parse_period
+from pipeline.source.s3_errors import FAILURES, explain_listing
+
+
+class Entry(NamedTuple):
+    """One object of a listing."""
+
+    key: str
+    etag: str
+    size: int
+    modified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Shard:
+    """A prefix still to be listed; with a token, the rest of it."""
+
+    prefix: str
+    token: str = ""
+    is_split: bool = False
+
+
+_Part = list[Entry] | _Shard
+_Outcome = list[_Part]
+_READY_PAGES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One listing of a bucket."""
+
+    client: Any
+    bucket: str
+    prefix: str
+    since: date | None
+    until: date | None
+    concurrency: int
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield every object below the prefix, sorted by key.
+
+        Raises:
+            SourceError: a part could not be listed.
+        """
+        workers = max(1, self.concurrency)
+        with ThreadPoolExecutor(workers, thread_name_prefix="list") as pool:
+            line: deque[_Part | Future[_Outcome]] = deque([_Shard(self.prefix)])
+            try:
+                while line:
+                    self._advance(line, pool, workers)
+                    first = line.popleft()
+                    if isinstance(first, Future):
+                        line.extendleft(reversed(first.result()))
+                    elif isinstance(first, list):
+                        yield from first
+                    else:
+                        raise AssertionError("the head of the line is always in work")
+            finally:
+                for part in line:
+                    if isinstance(part, Future):
+                        part.cancel()
+
+    def _advance(self, line: deque[_Part | Future[_Outcome]], pool: ThreadPoolExecutor, workers: int) -> None:
+        """Unfold what is done and put the next shards to work, looking only as far as memory allows."""
+        window = list(islice(line, _READY_PAGES))
+        for _ in window:
+            line.popleft()
+        unfolded: list[_Part | Future[_Outcome]] = []
+        for part in window:
+            unfolded.extend(part.result() if isinstance(part, Future) and part.done() else [part])
+        running = sum(isinstance(part, Future) for part in unfolded)
+        for at, part in enumerate(unfolded[:_READY_PAGES]):
+            if isinstance(part, _Shard) and (running < workers or at == 0):
+                unfolded[at] = pool.submit(self._list_shard, part)
+                running += 1
+        line.extendleft(reversed(unfolded))
+
+    def _list_shard(self, shard: _Shard) -> _Outcome:
+        """One page of a shard, and what is left of it: its next page, or the prefixes below it."""
+        by_folder = shard.is_split or (self._is_bounded and parse_period(shard.prefix) is None)
+        answer = self._request(shard, by_folder)
+        token = answer.get("NextContinuationToken", "")
+        entries = [
+            Entry(item["Key"], item["ETag"].strip('"'), item["Size"], item["LastModified"])
+            for item in answer.get("Contents", ())
+        ]
+        if by_folder:
+            folders = [found["Prefix"] for found in answer.get("CommonPrefixes", ())]
+            parts = _interleave(entries, [folder for folder in folders if self._is_wanted(folder)])
+            return [*parts, _Shard(shard.prefix, token, is_split=True)] if token else parts
+        if not token:
+            return [entries]
+        start = len(shard.prefix)
+        if shard.token or all(entry.key.find("/", start) < 0 for entry in entries):
+            return [entries, _Shard(shard.prefix, token)]  # a flat folder: page after page
+        return [_Shard(shard.prefix, is_split=True)]
+
+    @property
+    def _is_bounded(self) -> bool:
+        return self.since is not None or self.until is not None
+
+    def _is_wanted(self, folder: str) -> bool:
+        period = parse_period(folder)
+        return period is None or does_overlap(period, self.since, self.until)
+
+    def _request(self, shard: _Shard, by_folder: bool) -> Any:
+        arguments = {"Bucket": self.bucket, "Prefix": shard.prefix}
+        if by_folder:
+            arguments["Delimiter"] = "/"
+        if shard.token:
+            arguments["ContinuationToken"] = shard.token
+        try:
+            return self.client.list_objects_v2(**arguments)
+        except FAILURES as error:
+            raise explain_listing(error, f"s3://{self.bucket}/{shard.prefix}") from error
+
+
+def _interleave(entries: list[Entry], folders: list[str]) -> _Outcome:
+    """Objects and folders of one page in the order of keys, neighbouring objects together."""
+    parts: _Outcome = []
+    at = 0
+    for folder in folders:
+        start = at
+        while at < len(entries) and entries[at].key < folder:
+            at += 1
+        if at > start:
+            parts.append(entries[start:at])
+        parts.append(_Shard(folder))
+    if at < len(entries):
+        parts.append(entries[at:])
+    return parts
