@@ -1,0 +1,63 @@
+"""The Delta door: events, the ledger, quarantine, models; the only room that imports deltalake.
+
+Gives ``open_lake_tables(path, storage) -> Lake`` (commit_batch, known_versions, ledger, snapshot, changed_dates,
+write_model, read_model, compact) and, for workers, ``write_event_files``, which on disk imports pyarrow only. Files
+become visible by a commit that a plan describes, exactly once, whatever dies in between (commit.py).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.lake.commit import QUARANTINE_ROWS, BatchPart, CommitResult
+    from pipeline.lake.distinct import count_new_events
+    from pipeline.lake.event_files import write_event_files
+    from pipeline.lake.lake import Lake, open_lake_tables
+    from pipeline.lake.layout import LakeLocation, locate_lake
+    from pipeline.lake.ledger import LEDGER_ROWS, KnownVersions, find_chain_break
+    from pipeline.lake.parquet import FileAction
+    from pipeline.lake.snapshot import LakeSnapshot, SnapshotFile
+
+_HOMES = {
+    "BatchPart": "commit",
+    "CommitResult": "commit",
+    "FileAction": "parquet",
+    "KnownVersions": "ledger",
+    "LEDGER_ROWS": "ledger",
+    "Lake": "lake",
+    "LakeLocation": "layout",
+    "LakeSnapshot": "snapshot",
+    "QUARANTINE_ROWS": "commit",
+    "SnapshotFile": "snapshot",
+    "count_new_events": "distinct",
+    "find_chain_break": "ledger",
+    "locate_lake": "layout",
+    "open_lake_tables": "lake",
+    "write_event_files": "event_files",
+}
+__all__ = [
+    "LEDGER_ROWS",
+    "QUARANTINE_ROWS",
+    "BatchPart",
+    "CommitResult",
+    "FileAction",
+    "KnownVersions",
+    "Lake",
+    "LakeLocation",
+    "LakeSnapshot",
+    "SnapshotFile",
+    "count_new_events",
+    "find_chain_break",
+    "locate_lake",
+    "open_lake_tables",
+    "write_event_files",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Lazy: a worker that only writes files must not pay for importing deltalake.
+    if name in _HOMES:
+        return getattr(import_module(f"pipeline.lake.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'pipeline.lake' has no attribute {name!r}")

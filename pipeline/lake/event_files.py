@@ -1,0 +1,109 @@
+"""Events as Parquet files, one per event date, written by workers before anything is committed.
+
+What enters: rows of schema EVENTS and a name that depends only on what was read. What leaves: files under
+``events/event_date=.../`` and one ``FileAction`` each. A file is invisible until a commit names it; this module must
+never commit, and the same rows must give the same names and bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.lake.layout import EVENTS as EVENTS_FOLDER
+from pipeline.lake.layout import LakeLocation
+from pipeline.lake.parquet import FileAction, encode_parquet, render_stats
+from pipeline.schema import EVENTS
+
+_UNREPEATED = {
+    "event_id",
+    "request_id",
+    "shared_event_id",
+    "record_sha256",
+    "request_parameters",
+    "response_elements",
+    "raw_record",
+    "unknown_members",
+}
+_DICTIONARY_COLUMNS = [
+    field.name
+    for field in EVENTS
+    if (pa.types.is_string(field.type) or pa.types.is_list(field.type)) and field.name not in _UNREPEATED
+]
+_STATISTICS_COLUMNS = ["event_time", "event_id", "recipient_account_id", "event_name", "event_source", "archive_uri"]
+_EPOCH = date(1970, 1, 1)
+
+
+def write_event_files(
+    table: pa.Table, location: LakeLocation, *, file_stem: str, compression_level: int = 1
+) -> list[FileAction]:
+    """Write one Parquet file per event date, sorted by (event_time, event_id).
+
+    Args:
+        table: rows of schema EVENTS, in any order; strings may be dictionary-encoded.
+        location: the lake.
+        file_stem: name of the files, derived from what was read: never a random one.
+        compression_level: zstd level.
+
+    Returns:
+        The files in date order; none for no rows.
+
+    Raises:
+        LakeError: the disk is full, or the store refused.
+    """
+    actions = []
+    for event_date, rows in split_by_date(sort_events(table)):
+        day = event_date.isoformat()
+        path = f"event_date={day}/{file_stem}.parquet"
+        data = encode_event_file(rows, compression_level=compression_level)
+        location.write_file(f"{EVENTS_FOLDER}/{path}", data)
+        stats = render_stats(rows, ["event_time"])
+        actions.append(FileAction(path, data.size, {"event_date": day}, rows.num_rows, stats))
+    return actions
+
+
+def sort_events(table: pa.Table) -> pa.Table:
+    """Rows ordered by (event_time, event_id); rows that tie keep the order they came in."""
+    if table.num_rows < 2:
+        return table
+    order = pc.sort_indices(
+        table.select(["event_time", "event_id"]), sort_keys=[("event_time", "ascending"), ("event_id", "ascending")]
+    )
+    positions = order.to_numpy()
+    if bool((positions[1:] > positions[:-1]).all()):
+        return table
+    return table.unify_dictionaries().combine_chunks().take(order)
+
+
+def split_by_date(table: pa.Table) -> Iterator[tuple[date, pa.Table]]:
+    """Cut rows that are ordered by time into one slice per event date."""
+    if table.num_rows == 0:
+        return
+    days = pc.cast(table.column("event_date"), pa.int32()).to_numpy()
+    edges = [0, *(np.flatnonzero(days[1:] != days[:-1]) + 1).tolist(), len(days)]
+    for start, end in pairwise(edges):
+        rows = table.slice(start, end - start)
+        # A dictionary is written whole: a few rows of another day must not carry the values of all the others.
+        yield _EPOCH + timedelta(days=int(days[start])), rows if 2 * rows.num_rows > table.num_rows else _decode(rows)
+
+
+def encode_event_file(rows: pa.Table, *, compression_level: int = 1) -> pa.Buffer:
+    """Encode one event date's rows; the date itself stands in the path, as Delta partitions do."""
+    return encode_parquet(
+        rows.drop_columns(["event_date"]),
+        compression_level=compression_level,
+        dictionary_columns=_DICTIONARY_COLUMNS,
+        statistics_columns=_STATISTICS_COLUMNS,
+    )
+
+
+def _decode(table: pa.Table) -> pa.Table:
+    for index, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            table = table.set_column(index, field.name, table.column(index).cast(field.type.value_type))
+    return table

@@ -1,0 +1,108 @@
+"""Arrow tables as Parquet bytes, always written the same way.
+
+What enters: tables of the lake's schemas. What leaves: the bytes of one Parquet file and the statistics that a
+Delta add action carries. This module must never write a time, a host or a random name into a file: equal rows give
+equal bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+ROW_GROUP_ROWS = 122_880
+"""A multiple of DuckDB's vector, and what its threads share out."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileAction:
+    """One written Parquet file, as a Delta add action needs it; picklable and JSON-able.
+
+    Attributes:
+        path: relative to its table's root.
+        size: bytes.
+        partition: partition column -> value as text.
+        rows: number of rows.
+        stats: Delta statistics, JSON text.
+    """
+
+    path: str
+    size: int
+    partition: dict[str, str]
+    rows: int
+    stats: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The form kept in a plan."""
+        return {
+            "path": self.path,
+            "size": self.size,
+            "partition": self.partition,
+            "rows": self.rows,
+            "stats": self.stats,
+        }
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> FileAction:
+        """Read back what ``to_json`` wrote."""
+        return cls(**document)
+
+
+def encode_parquet(
+    table: pa.Table,
+    *,
+    compression_level: int = 1,
+    dictionary_columns: Sequence[str] | bool = True,
+    statistics_columns: Sequence[str] | bool = True,
+) -> pa.Buffer:
+    """Encode a table as one zstd Parquet file.
+
+    Args:
+        table: the rows, in their final order; dictionary-encoded strings are fine.
+        compression_level: zstd level.
+        dictionary_columns: columns worth a dictionary, or all.
+        statistics_columns: columns worth minima and maxima, or all.
+
+    Returns:
+        The file's bytes. No Arrow schema is stored inside, so every reader sees plain strings.
+    """
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        table,
+        sink,
+        row_group_size=ROW_GROUP_ROWS,
+        compression="zstd",
+        compression_level=compression_level,
+        use_dictionary=dictionary_columns,
+        write_statistics=statistics_columns,
+        store_schema=False,
+    )
+    return sink.getvalue()
+
+
+def render_stats(table: pa.Table, columns: Sequence[str]) -> str:
+    """Delta statistics: the row count, and minimum, maximum and null count of a few columns."""
+    low: dict[str, Any] = {}
+    high: dict[str, Any] = {}
+    nulls: dict[str, int] = {}
+    for name in columns:
+        column = table.column(name)
+        nulls[name] = column.null_count
+        if column.null_count < len(column):
+            bounds = pc.min_max(column).as_py()
+            low[name], high[name] = _plain(bounds["min"]), _plain(bounds["max"])
+    document = {"numRecords": table.num_rows, "minValues": low, "maxValues": high, "nullCount": nulls}
+    return json.dumps(document, sort_keys=True)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return value
