@@ -241,3 +241,12 @@ EXT_USE_VERDICTS = pa.schema(
     ]
 )
 """Made by ``policy`` from ``int_use_candidates``: does the delta allow what was then called?"""
+
+EXT_FINDING_IDS = pa.schema(
+    [
+        _f("own_finding_id", _S, "id that this build's evidence gives the finding", nullable=False),
+        _f("finding_id", _S, "id it is known by: inherited from a stored finding that shares a grant", nullable=False),
+        _f("supersedes", _WORDS, "stored ids that became part of it, sorted", nullable=False),
+    ]
+)
+"""Made by ``findings`` from ``int_findings`` and the stored ``fct_findings``: ids stay as evidence grows."""

@@ -2,9 +2,9 @@
 -- purpose: Every attempt to change what a principal may do, denied and failed ones included, in order per account.
 -- grain:   one row per (recipient_account_id, event_id)
 -- order:   recipient_account_id, event_time, event_id
--- inputs:  stg_events, int_identity_events, seed_policy_write_calls
+-- inputs:  int_identity_events, seed_policy_write_calls
 -- stored:  full
--- columns: is_success  no error code, or the code '200'
+-- columns: principal_arn  whom the record names: ARN, else the service or the principal's id
 --          write_kind  inline, managed, trust, boundary, version, membership, lifecycle, credential, permission_set
 --          write_verb  put, delete, attach, detach, create, set_default, add, remove, update
 --          target_kind  role, user, group, policy, permission_set: what the call names
@@ -17,20 +17,13 @@
 -- source:  IAM and IAM Identity Center API References; CloudTrail user guide, "CloudTrail record contents"
 
 with events as (
-    select
-        recipient_account_id, event_id, event_time, event_date, event_source, event_name, error_code, error_message,
-        is_denied, aws_region, user_identity_type, user_identity_arn, user_identity_principal_id,
-        user_identity_user_name, user_identity_invoked_by, source_ip_address, user_agent, request_parameters,
-        target_role_name, target_role_arn, target_user_name, target_group_name, policy_name, policy_arn,
-        policy_version_id, is_set_as_default, policy_document, permissions_boundary_arn, issued_access_key_id,
-        issued_to_user_name, is_request_omitted, archive_uri, archive_version, record_index
-    from stg_events
-    where event_source in ('iam.amazonaws.com', 'sso.amazonaws.com')
-),
-
-sessions as (
-    select recipient_account_id, event_id, session_id
+    select *
     from int_identity_events
+    where event_source in ('iam.amazonaws.com', 'sso.amazonaws.com')
+    -- An event id stands for one event; a forged second copy on another date must not displace the first.
+    qualify row_number() over (
+        partition by recipient_account_id, event_id order by event_time, archive_uri, archive_version, record_index
+    ) = 1
 ),
 
 calls as (
@@ -41,7 +34,6 @@ calls as (
 attempts as (
     select
         e.*, c.write_kind, c.write_verb, c.target_kind,
-        coalesce(e.error_code, '200') = '200' as is_success,
         coalesce(
             nullif(split_part(e.user_identity_arn, ':', 2), ''),
             case
@@ -51,8 +43,9 @@ attempts as (
             end
         ) as arn_partition,
         -- A denial has no parameters; its message ends "on resource: policy arn:...:policy/name because ...".
-        nullif(regexp_extract(e.error_message, 'on resource: (?:policy )?(arn:[a-z-]+:iam::[0-9]{12}:policy/[^ ]+)', 1), '')
-            as message_policy_arn,
+        nullif(
+            regexp_extract(e.error_message, 'on resource: (?:policy )?(arn:[a-z-]+:iam::[0-9]{12}:policy/[^ ]+)', 1), ''
+        ) as message_policy_arn,
         try(json_extract_string(e.request_parameters, '$.permissionSetArn')) as permission_set_arn,
         try(json_extract_string(e.request_parameters, '$.inlinePolicy')) as permission_set_document,
         try(json_extract_string(e.request_parameters, '$.managedPolicyArn')) as permission_set_policy_arn,
@@ -110,7 +103,7 @@ select
     l.user_identity_type,
     coalesce(l.user_identity_arn, l.user_identity_invoked_by, l.user_identity_principal_id, '') as principal_arn,
     l.user_identity_invoked_by,
-    s.session_id,
+    l.session_id,
     l.write_kind,
     l.write_verb,
     l.target_kind,
@@ -131,4 +124,3 @@ select
     l.archive_version,
     l.record_index
 from located as l
-left join sessions as s on l.recipient_account_id = s.recipient_account_id and l.event_id = s.event_id

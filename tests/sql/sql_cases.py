@@ -26,6 +26,7 @@ OUTSIDE = {
     "lake_quarantine": schema.QUARANTINE,
     "ext_policy_deltas": schema.EXT_POLICY_DELTAS,
     "ext_use_verdicts": schema.EXT_USE_VERDICTS,
+    "ext_finding_ids": schema.EXT_FINDING_IDS,
 }
 AWS_COLUMNS = frozenset(name for item in OUTSIDE.values() for name in item.names)
 
