@@ -5,10 +5,13 @@
 -- inputs:  int_identity_events, seed_policy_write_calls
 -- stored:  full
 -- columns: principal_arn  whom the record names: ARN, else the service or the principal's id
+--          actor_key  caller as 'account|kind|name', lower case: how it is matched with a target ('' if unknown)
+--          actor_issuer_arn  role or user behind the caller's session, else the caller
 --          write_kind  inline, managed, trust, boundary, version, membership, lifecycle, credential, permission_set
 --          write_verb  put, delete, attach, detach, create, set_default, add, remove, update
 --          target_kind  role, user, group, policy, permission_set: what the call names
 --          target_name  as written; from the error message on a denial; null where the record hides it
+--          target_key  target as 'account|kind|name', lower case; '' where unknown
 --          target_arn  as the record states it, else made from account and name without a path; '' where unknown
 --          policy_arn  managed policy that is attached, created, or whose version changes
 --          group_name  group of a membership or group policy
@@ -103,11 +106,30 @@ select
     l.user_identity_type,
     coalesce(l.user_identity_arn, l.user_identity_invoked_by, l.user_identity_principal_id, '') as principal_arn,
     l.user_identity_invoked_by,
+    l.user_identity_access_key_id,
+    l.session_issuer_user_name,
+    l.session_creation_at,
     l.session_id,
+    -- Names compare without case, and without a path: PutRolePolicy gives none.
+    lower(case
+        when l.session_issuer_type = 'Role'
+            then concat(l.session_issuer_account_id, '|role|', l.session_issuer_user_name)
+        when l.session_issuer_type = 'IAMUser'
+            then concat(l.session_issuer_account_id, '|user|', l.session_issuer_user_name)
+        when l.user_identity_type = 'IAMUser'
+            then concat(l.user_identity_account_id, '|user|', l.user_identity_user_name)
+        when l.user_identity_type = 'Root' then concat(l.user_identity_account_id, '|root|')
+        else ''
+    end) as actor_key,
+    coalesce(l.session_issuer_arn, l.user_identity_arn, l.user_identity_invoked_by, '') as actor_issuer_arn,
     l.write_kind,
     l.write_verb,
     l.target_kind,
     l.target_name,
+    case
+        when l.target_name is null then ''
+        else lower(concat(l.recipient_account_id, '|', l.target_kind, '|', l.target_name))
+    end as target_key,
     l.target_arn,
     coalesce(l.policy_name, l.permission_set_policy_name) as policy_name,
     coalesce(l.policy_arn, l.message_policy_arn, l.permission_set_policy_arn) as policy_arn,
