@@ -1,0 +1,110 @@
+-- model:   int_event_features
+-- purpose: What of each identity event can be usual or unusual for whoever did it, as text, with how often that
+--          value had been seen earlier the same day.
+-- grain:   one row per (event_date, recipient_account_id, event_id)
+-- order:   event_date, event_time, recipient_account_id, event_id
+-- inputs:  int_identity_events, int_write_tiers
+-- stored:  by event_date
+-- columns: baseline_principal  person where the record tells one (source identity, Identity Center user), else the
+--                              role without its session name, else the user; CI and SSO session names change every run
+--          peer_group          the role that the person uses, else the kind of principal
+--          action              service:EventName
+--          target              role, user, group or policy that the call names, or the role it assumes
+--          network             /24 of an IPv4 address, /48 of an IPv6 one, else the service's name
+--          client              user agent's family
+--          region              aws_region
+--          hour                hour of the day, UTC
+--          tier                tier of what a permission-changing call added
+--          outcome             'ok' or the error code
+--          earlier_count       events of the principal earlier the same day
+--          hour_count          events of the principal in the same hour, up to and including this one
+--          earlier_by_feature  the same for each feature's value, in the order action, target, network, client,
+--                              region, hour, tier, outcome
+-- source:  DETECTION design, "Anomaly score"
+with
+identity_events as (select * from int_identity_events),
+write_tiers as (select event_date, recipient_account_id, event_id, tier from int_write_tiers),
+scored as (
+    select
+        e.event_date, e.event_time, e.event_id, e.recipient_account_id, e.session_id, e.is_denied,
+        case
+            when e.session_source_identity is not null
+                then concat(e.recipient_account_id, ':source-identity/', e.session_source_identity)
+            when e.on_behalf_of_user_id is not null
+                then concat(e.recipient_account_id, ':identity-center-user/', e.on_behalf_of_user_id)
+            when e.session_issuer_user_name like 'AWSReservedSSO\_%' escape '\'
+                then coalesce(e.user_identity_arn, e.session_issuer_arn)
+            else coalesce(e.session_issuer_arn, e.user_identity_arn, e.user_identity_principal_id, '')
+        end as baseline_principal,
+        case
+            when
+                e.session_source_identity is not null or e.on_behalf_of_user_id is not null
+                or e.session_issuer_user_name like 'AWSReservedSSO\_%' escape '\'
+                then coalesce(e.session_issuer_arn, e.user_identity_type, '')
+            else coalesce(e.user_identity_type, '')
+        end as peer_group,
+        concat(split_part(e.event_source, '.', 1), ':', e.event_name) as action,
+        coalesce(
+            e.target_role_arn, e.assumed_role_arn, 'role/' || e.target_role_name, 'user/' || e.target_user_name,
+            'group/' || e.target_group_name, e.policy_arn, e.passed_role_arn
+        ) as target,
+        case
+            when regexp_full_match(e.source_ip_address, '[0-9]{1,3}(\.[0-9]{1,3}){3}')
+                then concat(regexp_extract(e.source_ip_address, '^([0-9]+\.[0-9]+\.[0-9]+)\.', 1), '.0/24')
+            when contains(e.source_ip_address, ':')
+                then concat(array_to_string(list_slice(string_split(lower(e.source_ip_address), ':'), 1, 3), ':'), '::/48')
+            else e.source_ip_address
+        end as network,
+        case
+            when e.user_agent is null then null
+            when regexp_matches(e.user_agent, '(?i)terraform') then 'terraform'
+            when regexp_matches(e.user_agent, '(?i)^\[?(mozilla|s3console|console)|signin\.amazonaws|^aws internal')
+                then 'console'
+            else lower(regexp_extract(e.user_agent, '^\[?([^/ ]{1,64})', 1))
+        end as client,
+        e.aws_region as region,
+        lpad(extract(hour from e.event_time)::varchar, 2, '0') as hour,
+        t.tier,
+        coalesce(nullif(e.error_code, '200'), 'ok') as outcome
+    from identity_events as e
+    left join write_tiers as t
+        on e.event_date = t.event_date
+        and e.recipient_account_id = t.recipient_account_id
+        and e.event_id = t.event_id
+    where
+        (e.is_read_only is distinct from true or e.is_denied or e.event_name like 'AssumeRole%')
+        and e.user_identity_type is distinct from 'AWSService'
+        and coalesce(e.session_issuer_arn, '') not like '%:role/aws-service-role/%'
+        and e.addendum is null
+)
+select
+    event_date, event_time, event_id, recipient_account_id, session_id, is_denied, baseline_principal, peer_group,
+    action, target, network, client, region, hour, tier, outcome,
+    count(*) over (principal_day range between unbounded preceding and interval 1 microsecond preceding)
+        as earlier_count,
+    count(*) over (
+        partition by recipient_account_id, baseline_principal, event_date, hour
+        order by event_time
+        range between unbounded preceding and current row
+    ) as hour_count,
+    [
+        count(*) over (by_action range between unbounded preceding and interval 1 microsecond preceding),
+        count(*) over (by_target range between unbounded preceding and interval 1 microsecond preceding),
+        count(*) over (by_network range between unbounded preceding and interval 1 microsecond preceding),
+        count(*) over (by_client range between unbounded preceding and interval 1 microsecond preceding),
+        count(*) over (by_region range between unbounded preceding and interval 1 microsecond preceding),
+        count(*) over (by_hour range between unbounded preceding and interval 1 microsecond preceding),
+        count(*) over (by_tier range between unbounded preceding and interval 1 microsecond preceding),
+        count(*) over (by_outcome range between unbounded preceding and interval 1 microsecond preceding)
+    ] as earlier_by_feature
+from scored
+window
+    principal_day as (partition by recipient_account_id, baseline_principal, event_date order by event_time),
+    by_action as (partition by recipient_account_id, baseline_principal, event_date, action order by event_time),
+    by_target as (partition by recipient_account_id, baseline_principal, event_date, target order by event_time),
+    by_network as (partition by recipient_account_id, baseline_principal, event_date, network order by event_time),
+    by_client as (partition by recipient_account_id, baseline_principal, event_date, client order by event_time),
+    by_region as (partition by recipient_account_id, baseline_principal, event_date, region order by event_time),
+    by_hour as (partition by recipient_account_id, baseline_principal, event_date, hour order by event_time),
+    by_tier as (partition by recipient_account_id, baseline_principal, event_date, tier order by event_time),
+    by_outcome as (partition by recipient_account_id, baseline_principal, event_date, outcome order by event_time)
