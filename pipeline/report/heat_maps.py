@@ -1,0 +1,211 @@
+"""Two heat maps: how unusual each principal's day was, and what of each account was seen.
+
+What enters: the score mart and the coverage table. What leaves: cells with coordinates, a class for their colour and a
+sentence each. This module must never draw "unknown" as "nothing happened".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline.report.cleaning import clean_text
+from pipeline.report.csv_files import select_columns
+from pipeline.report.principal_label import PrincipalLabel, label_principal, shorten
+from pipeline.report.report_input import COVERAGE_COLUMNS
+from pipeline.report.time_axis import Tick
+
+MAX_ROWS = 24
+MAX_COLUMNS = 120
+_HOURS_SHOWN = 96
+_LEFT, _WIDTH, _ROW, _TOP = 290, 730, 22, 6
+_STATES = ("missing", "late", "unknown", "seen", "empty")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One square; ``shade`` names its colour."""
+
+    x: float
+    y: int
+    shade: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class MapRow:
+    """A line of squares."""
+
+    y: int
+    label: PrincipalLabel
+
+
+@dataclass(frozen=True, slots=True)
+class HeatMap:
+    """A map in its own coordinates; what did not fit is counted."""
+
+    width: int
+    height: int
+    left: int
+    cell_width: float
+    cell_height: int
+    rows: list[MapRow]
+    cells: list[Cell]
+    ticks: list[Tick]
+    row_count: int
+    column_count: int
+    unit: str
+
+
+def draw_scores(table: pa.Table, *, show_keys: bool = False) -> HeatMap | None:
+    """Draw anomaly scores by principal and day, the highest principals first.
+
+    Args:
+        table: ``fct_principal_anomaly_scores``.
+        show_keys: show access key ids in full.
+
+    Returns:
+        The map, or ``None`` where no day was scored.
+    """
+    names = ["event_date", "recipient_account_id", "principal_arn", "anomaly_score", "surprise_bits", "event_count"]
+    rows = select_columns(table, [*names, "frequency_bin"], "fct_principal_anomaly_scores").to_pylist()
+    if not rows:
+        return None
+    best: dict[tuple[str, str], tuple[float, float]] = {}
+    for row in rows:
+        key = (row["principal_arn"] or "", row["recipient_account_id"] or "")
+        high, bits = best.get(key, (-1.0, -1.0))
+        best[key] = (max(high, _number(row["anomaly_score"])), max(bits, _number(row["surprise_bits"])))
+    ordered = sorted(best, key=lambda key: (-best[key][0], -best[key][1], key))
+    days = _last_columns(sorted({row["event_date"] for row in rows}))
+    shown = {key: index for index, key in enumerate(ordered[:MAX_ROWS])}
+    grid = _Grid(days, "day")
+    for row in rows:
+        key = (row["principal_arn"] or "", row["recipient_account_id"] or "")
+        if key in shown and row["event_date"] in grid.places:
+            grid.add(shown[key], row["event_date"], _shade_score(row["anomaly_score"]), _word_score(row))
+    labels = [label_principal(arn, width=30, show_keys=show_keys) for arn, _ in shown]
+    return grid.finish(labels, len(ordered), len({row["event_date"] for row in rows}))
+
+
+def _number(value: Any) -> float:
+    return -1.0 if value is None else float(value)
+
+
+def _shade_score(score: Any) -> str:
+    if score is None:
+        return "none"
+    return f"s{sum(float(score) >= step for step in (50, 80, 90, 97, 99.5))}"
+
+
+def _word_score(row: dict[str, Any]) -> str:
+    score = row["anomaly_score"]
+    said = "not scored: too little history" if score is None else f"score {float(score):.1f} of 100"
+    bits = "" if row["surprise_bits"] is None else f", {float(row['surprise_bits']):.1f} bits of surprise"
+    rarity = f", {clean_text(row['frequency_bin'], limit=40)}" if row["frequency_bin"] else ""
+    return f"{row['event_date']}: {said}{bits}{rarity}, {row['event_count'] or 0:,} events"
+
+
+def draw_coverage(table: pa.Table) -> HeatMap | None:
+    """Draw what of each account and region was seen, by hour, or by day where there are more than four.
+
+    Args:
+        table: ``COVERAGE_COLUMNS``.
+
+    Returns:
+        The map, or ``None`` where the table is empty. A day has the worst state of its hours.
+    """
+    rows = select_columns(table, COVERAGE_COLUMNS, "coverage").to_pylist()
+    if not rows:
+        return None
+    hours = {row["hour_at"] for row in rows}
+    by_hour = (max(hours) - min(hours)) < timedelta(hours=_HOURS_SHOWN)
+    merged: dict[tuple[str, str], dict[Any, dict[str, int]]] = {}
+    for row in rows:
+        key = (row["account_id"] or "", row["region"] or "")
+        column = row["hour_at"].astimezone(UTC) if by_hour else row["hour_at"].astimezone(UTC).date()
+        cell = merged.setdefault(key, {}).setdefault(column, {"archives": 0, "events": 0})
+        cell["archives"] += row["archive_count"] or 0
+        cell["events"] += row["event_count"] or 0
+        state = row["state"] if row["state"] in _STATES else "unknown"
+        cell[state] = cell.get(state, 0) + 1
+    columns = _fill_columns(sorted({column for cells in merged.values() for column in cells}), by_hour)
+    grid = _Grid(_last_columns(columns), "hour" if by_hour else "day")
+    ordered = sorted(merged, key=lambda key: (-sum(cell.get("missing", 0) for cell in merged[key].values()), key))
+    top = max((cell["events"] for cells in merged.values() for cell in cells.values()), default=0)
+    for index, key in enumerate(ordered[:MAX_ROWS]):
+        for column, cell in merged[key].items():
+            if column in grid.places:
+                grid.add(index, column, _shade_coverage(cell, top), _word_coverage(column, cell))
+    labels = []
+    for account, region in ordered[:MAX_ROWS]:
+        name = f"{account or 'no account'} {region or 'no region'}"
+        labels.append(PrincipalLabel("account", shorten(name, 34), "", clean_text(name, limit=500)))
+    return grid.finish(labels, len(ordered), len(columns))
+
+
+def _fill_columns(columns: Sequence[Any], by_hour: bool) -> list[Any]:
+    """Every hour or day between the first and the last: a gap must be seen as one."""
+    step = timedelta(hours=1) if by_hour else timedelta(days=1)
+    out = [columns[0]]
+    while out[-1] < columns[-1] and len(out) < 100_000:
+        out.append(out[-1] + step)
+    return out
+
+
+def _last_columns(columns: Sequence[Any]) -> list[Any]:
+    return list(columns[-MAX_COLUMNS:])
+
+
+def _shade_coverage(cell: dict[str, int], top: int) -> str:
+    state = next(state for state in _STATES if cell.get(state))
+    if state != "seen":
+        return state
+    return f"c{min(3, 4 * cell['events'] // (top + 1))}"
+
+
+def _word_coverage(column: date | datetime, cell: dict[str, int]) -> str:
+    when = column.strftime("%Y-%m-%d %H:00 UTC") if isinstance(column, datetime) else column.isoformat()
+    states = ", ".join(f"{cell[state]} {state}" for state in _STATES if cell.get(state))
+    return f"{when}: {cell['archives']:,} archives, {cell['events']:,} events; hours: {states}"
+
+
+class _Grid:
+    """Cells of a map under construction."""
+
+    def __init__(self, columns: Sequence[Any], unit: str) -> None:
+        self.columns = list(columns)
+        self.unit = unit
+        self.cell_width = round(min(22.0, _WIDTH / max(len(self.columns), 1)), 2)
+        self.places = {column: round(_LEFT + index * self.cell_width, 2) for index, column in enumerate(self.columns)}
+        self.cells: list[Cell] = []
+
+    def add(self, row: int, column: Any, shade: str, text: str) -> None:
+        self.cells.append(Cell(self.places[column], _TOP + row * _ROW, shade, text))
+
+    def finish(self, labels: Sequence[PrincipalLabel], row_count: int, column_count: int) -> HeatMap:
+        rows = [MapRow(_TOP + index * _ROW, label) for index, label in enumerate(labels)]
+        cells = sorted(self.cells, key=lambda cell: (cell.y, cell.x, cell.text))
+        return HeatMap(
+            _LEFT + _WIDTH + 10,
+            _TOP + len(rows) * _ROW + 26,
+            _LEFT,
+            round(max(self.cell_width - 1.5, 2), 2),
+            _ROW - 3,
+            rows,
+            cells,
+            self._ticks(),
+            row_count,
+            column_count,
+            self.unit,
+        )
+
+    def _ticks(self) -> list[Tick]:
+        # A label needs some 80 units; the first column always has one.
+        every = max(1, round(92 / self.cell_width))
+        form = "%d %b %H:00" if self.unit == "hour" else "%d %b %Y"
+        return [Tick(self.places[column], column.strftime(form)) for column in self.columns[::every]]

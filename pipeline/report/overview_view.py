@@ -1,0 +1,122 @@
+"""The head of the page: what was looked at, and how it adds up.
+
+What enters: the run's dictionary and the findings. What leaves: plain values for the template. This module must never
+let "No findings" stand without what was looked at.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.finding import SEVERITIES, Finding
+from pipeline.report.run_file import ARCHIVE_COUNTS
+
+_DOUBTFUL = ("mismatch", "missing", "unlisted", "no_digest", "bad_signature", "broken_chain")
+_OUTCOMES = ARCHIVE_COUNTS[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One share of a total; ``width`` is its percentage."""
+
+    name: str
+    count: int
+    x: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """All that the head shows."""
+
+    headline: str
+    severities: tuple[tuple[str, int], ...]
+    invisible: tuple[str, ...]
+    uncertain: tuple[str, ...]
+    visible: tuple[str, ...]
+    statement: str
+    first_event: str
+    last_event: str
+    account_ids: tuple[str, ...]
+    archives: tuple[Part, ...]
+    records: tuple[Part, ...]
+    verification_state: str
+    verification_words: str
+    verification: tuple[tuple[str, int], ...]
+    problems: tuple[Mapping[str, Any], ...]
+    problem_count: int
+
+
+def view_overview(findings: Sequence[Finding], run: Mapping[str, Any]) -> Overview:
+    """Prepare the head of the page.
+
+    Args:
+        findings: all of them.
+        run: a checked ``policytrail.run/1`` dictionary.
+
+    Returns:
+        Counts, shares and sentences.
+    """
+    coverage = run["coverage"]
+    counts = Counter(finding.severity for finding in findings)
+    severities = tuple((name, counts[name]) for name in reversed(SEVERITIES) if counts[name])
+    by_visibility: dict[Any, list[str]] = {}
+    for entry in coverage["iam_visible"].values():
+        by_visibility.setdefault(entry["visible"], []).append(entry["sentence"])
+    starts = [row["first_event_time"] for row in coverage["accounts"] if row["first_event_time"]]
+    ends = [row["last_event_time"] for row in coverage["accounts"] if row["last_event_time"]]
+    state, words = _judge_verification(coverage["verification"])
+    problems = coverage.get("problems", ())
+    return Overview(
+        headline=_headline(findings, bool(by_visibility.get(True))),
+        severities=severities,
+        invisible=tuple(by_visibility.get(False, ())),
+        uncertain=tuple(by_visibility.get("unknown", ())),
+        visible=tuple(by_visibility.get(True, ())),
+        statement=coverage["statement"],
+        first_event=min(starts, default=""),
+        last_event=max(ends, default=""),
+        account_ids=tuple(sorted({row["account_id"] for row in coverage["accounts"] if row["account_id"]})),
+        archives=_shares([(name, run["archives"][name]) for name in _OUTCOMES]),
+        records=_shares([(name, run["records"][name]) for name in ("distinct", "duplicates", "quarantined")]),
+        verification_state=state,
+        verification_words=words,
+        verification=tuple((coverage["verification"] or {}).items()),
+        problems=tuple(problems[:50]),
+        problem_count=coverage.get("problems_total", len(problems)),
+    )
+
+
+def _headline(findings: Sequence[Finding], is_iam_seen: bool) -> str:
+    if findings:
+        return f"{len(findings):,} finding{'' if len(findings) == 1 else 's'}"
+    return "No findings in what was looked at" if is_iam_seen else "No findings, but IAM activity was not seen"
+
+
+def _shares(counts: Sequence[tuple[str, int]]) -> tuple[Part, ...]:
+    total = sum(count for _, count in counts) or 1
+    out: list[Part] = []
+    x = 0.0
+    for name, count in counts:
+        width = round(100 * count / total, 3)
+        out.append(Part(name, count, round(x, 3), width))
+        x += width
+    return tuple(out)
+
+
+def _judge_verification(verification: Mapping[str, int] | None) -> tuple[str, str]:
+    """State (good, doubt, unknown) and its sentence."""
+    if verification is None:
+        return "unknown", "Not verified: no signed digests were checked, so whether archives were changed is unknown."
+    bad = {name: verification[name] for name in _DOUBTFUL if verification.get(name)}
+    if bad:
+        named = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in bad.items())
+        return "doubt", f"In doubt: {named}. Findings that rest on these archives say so."
+    if not verification.get("verified"):
+        return "unknown", "Not verified yet: no object has a digest that vouches for it."
+    pending = verification.get("pending", 0)
+    more = f" {pending:,} are too new to have a digest." if pending else ""
+    return "good", f"Verified: {verification['verified']:,} objects agree with the signed digests.{more}"

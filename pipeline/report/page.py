@@ -1,0 +1,190 @@
+"""report.html: one file that opens offline, runs nothing and asks the network for nothing.
+
+What enters: a ``ReportInput``. What leaves: HTML bytes. This module must never print a value that did not pass
+``finalize`` (cleaned, keys masked, cut) and autoescape, nor put one into a style, a script, a URL or a comment.
+
+Source: W3C "Content Security Policy Level 3"; OWASP "Cross Site Scripting Prevention".
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from datetime import date, datetime
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from pipeline.finding import Finding, format_time
+from pipeline.report.cleaning import clean_text, mask_keys
+from pipeline.report.csv_files import TIMELINE_COLUMNS, select_columns
+from pipeline.report.finding_view import view_finding
+from pipeline.report.heat_maps import draw_coverage, draw_scores
+from pipeline.report.overview_view import view_overview
+from pipeline.report.principal_label import label_principal, shorten
+from pipeline.report.report_input import ReportInput
+from pipeline.report.run_file import check_run
+from pipeline.report.table_view import choose_timeline, view_table
+from pipeline.report.timeline_chart import draw_timeline
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+MAX_CARDS = 120
+"""Findings shown in full; the rest are lines of the list above them, and whole in findings.json."""
+
+CARDS_BYTES = 3_000_000
+"""No further card once the cards have this size: a page that hostile values swell must still open."""
+
+_TEXT_LIMIT = 2000
+
+
+def _make_finalize(show_keys: bool) -> Callable[[Any], Any]:
+    """The one gate that every printed value passes; markup that a macro already escaped is let through."""
+    from markupsafe import Markup
+
+    def finalize(value: Any) -> Any:
+        if isinstance(value, Markup):
+            return value
+        if value is None:
+            return ""
+        if isinstance(value, (bool, int, float)):
+            return str(value)
+        text = format_time(value) if isinstance(value, datetime) else str(value)
+        return clean_text(text if show_keys else mask_keys(text), limit=_TEXT_LIMIT)
+
+    return finalize
+
+
+def _read_time(value: Any) -> str:
+    """A time as people read it: no T, no Z; the page says once that all times are UTC."""
+    if isinstance(value, datetime):
+        value = format_time(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value or "").replace("T", " ", 1).removesuffix("Z")
+
+
+def _write_number(value: float) -> str:
+    return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
+
+
+def _make_environment(show_keys: bool) -> Environment:
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+    from markupsafe import Markup
+
+    folder = files("pipeline.report") / "templates"
+
+    def load(name: str) -> str:
+        return (folder / name).read_text(encoding="utf-8")
+
+    environment = Environment(
+        loader=FunctionLoader(load),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_make_finalize(show_keys),
+    )
+
+    def short(value: Any, width: int) -> str:
+        text = "" if value is None else str(value)
+        return shorten(text if show_keys else mask_keys(text), width)
+
+    def principal(value: Any, width: int = 48) -> Any:
+        return label_principal(value, width=width, show_keys=show_keys)
+
+    environment.filters.update(short=short, principal=principal, when=_read_time, number=_write_number)
+    environment.globals["newline"] = Markup("\n")
+    return environment
+
+
+def render_report(report: ReportInput) -> bytes:
+    """Render the page.
+
+    Args:
+        report: all that is shown.
+
+    Returns:
+        A self-contained HTML document, UTF-8; the same input gives the same bytes.
+
+    Raises:
+        ReportError: the run's counts do not add up, or a table lacks a column.
+    """
+    from markupsafe import Markup
+
+    check_run(report.run)
+    findings = sorted(report.findings, key=Finding.sort_key)
+    # Line feeds only: the hash is taken over what the browser's parser sees, and that normalises line ends.
+    style = (files("pipeline.report") / "templates" / "style.css").read_text(encoding="utf-8").replace("\r\n", "\n")
+    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
+    environment = _make_environment(report.show_keys)
+    cards, anchors = _render_cards(environment, report, findings)
+    # Style and hash are the program's own; nothing else is ever marked as safe.
+    html = environment.get_template("report.html.j2").render(
+        style=Markup(style),  # noqa: S704
+        style_hash=f"sha256-{digest}",
+        report=report,
+        run=report.run,
+        overview=view_overview(findings, report.run),
+        findings=findings,
+        cards=cards,
+        shown_anchors=anchors,
+        **_view_tables(report, findings, anchors),
+    )
+    return html.encode("utf-8")
+
+
+def _render_cards(
+    environment: Environment, report: ReportInput, findings: list[Finding]
+) -> tuple[list[Any], list[str]]:
+    """Cards, autoescaped by their own template, as far as they fit; and the anchor of each."""
+    from markupsafe import Markup
+
+    template = environment.get_template("card.html.j2")
+    cards: list[Any] = []
+    anchors: list[str] = []
+    size = 0
+    for number, finding in enumerate(findings[:MAX_CARDS], start=1):
+        view = view_finding(finding, number, report.steps, show_keys=report.show_keys)
+        # What the template returns has been escaped by it.
+        card = Markup(template.render(card=view))  # noqa: S704
+        size += len(card)
+        if size > CARDS_BYTES and cards:
+            break
+        cards.append(card)
+        anchors.append(view.anchor)
+    return cards, anchors
+
+
+def _view_tables(report: ReportInput, findings: list[Finding], anchors: list[str]) -> dict[str, Any]:
+    timeline = select_columns(report.timeline, TIMELINE_COLUMNS, "fct_role_policy_timeline")
+    by_event: dict[str, str] = {}
+    for finding, anchor in zip(findings, anchors, strict=False):
+        for item in finding.evidence:
+            by_event.setdefault(item.event_id, anchor)
+    cited = {item.event_id for finding in findings for item in finding.evidence}
+    return {
+        "timeline": choose_timeline(timeline, cited),
+        "anchors": by_event,
+        "chart": draw_timeline(timeline, cited, show_keys=report.show_keys),
+        "score_map": draw_scores(report.scores, show_keys=report.show_keys),
+        "coverage_map": draw_coverage(report.coverage) if report.coverage is not None else None,
+        "principals": view_table(report.principals, "principals"),
+        "quarantine": view_table(_quarantine_table(report), "quarantine"),
+    }
+
+
+def _quarantine_table(report: ReportInput) -> pa.Table:
+    if report.quarantine is not None:
+        return report.quarantine
+    entries = report.run["quarantine"]
+    return pa.table(
+        {
+            "archive_uri": pa.array([entry["uri"] for entry in entries], pa.string()),
+            "record_index": pa.array([entry["record_index"] for entry in entries], pa.int64()),
+            "reason": pa.array([entry["reason"] for entry in entries], pa.string()),
+        }
+    )

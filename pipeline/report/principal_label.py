@@ -1,0 +1,77 @@
+"""ARNs and key ids in the few words that fit a drawing.
+
+What enters: an ARN, an access key id, or whatever a log holds in its place. What leaves: its kind and a short name;
+the full text always travels beside it. This module must never decide anything from a name.
+
+Source: IAM user guide, "IAM identifiers".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.report.cleaning import clean_text, mask_keys
+
+_RESOURCE_KINDS = {
+    "assumed-role": "session",
+    "role": "role",
+    "user": "user",
+    "group": "group",
+    "policy": "policy",
+    "root": "root user",
+    "federated-user": "federated user",
+    "instance-profile": "instance profile",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PrincipalLabel:
+    """A principal as drawn: ``kind`` and ``name`` are shown, ``full`` is its tooltip."""
+
+    kind: str
+    name: str
+    account_id: str
+    full: str
+
+
+def label_principal(value: str | None, *, width: int = 48, show_keys: bool = False) -> PrincipalLabel:
+    """Describe a principal in a line.
+
+    Args:
+        value: an ARN, an access key id, or anything that stands in their place.
+        width: longest name, in characters.
+        show_keys: show access key ids in full.
+
+    Returns:
+        Its kind, its name shortened in the middle, its account where it has one, and its cleaned text.
+    """
+    text = value or ""
+    text = text if show_keys else mask_keys(text)
+    full = clean_text(text, limit=2000)
+    parts = text.split(":", 5)
+    if text.startswith("arn:") and len(parts) == 6:
+        head, _, name = parts[5].partition("/")
+        kind = _RESOURCE_KINDS.get(head, "principal")
+        return PrincipalLabel(kind, shorten(name or head, width), clean_text(parts[4], limit=16), full)
+    if text[:4] in ("AKIA", "ASIA"):
+        return PrincipalLabel("access key", shorten(text, width), "", full)
+    return PrincipalLabel("principal", shorten(text, width) or "unknown", "", full or "unknown")
+
+
+def shorten(text: str, width: int) -> str:
+    """Cut a text in the middle, where names differ least, and clean it.
+
+    Args:
+        text: any text.
+        width: longest result, in characters.
+
+    Returns:
+        At most ``width`` characters, an ellipsis where any are missing.
+    """
+    # Only the two ends can be shown, so only they are cleaned: a text may have a megabyte.
+    ends = (text[:width], text[-width:]) if len(text) > 2 * width else (text,)
+    text = "\u2026".join(clean_text(end) for end in ends)
+    if len(text) <= width:
+        return text
+    head = (width - 1) * 2 // 3
+    return f"{text[:head]}\u2026{text[head + 1 - width :]}"
