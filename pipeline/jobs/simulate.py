@@ -1,0 +1,107 @@
+"""The simulate job: a corpus as files in a folder.
+
+What enters: a folder, numbers, a seed. What leaves: archives under AWS's keys, ``labels.json`` beside them, a
+``SimulationReport``. Two runs with the same arguments write the same bytes. This job must never overwrite a corpus.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pipeline.errors import UsageError
+from pipeline.jobs.progress import Progress, Silent
+from pipeline.simulate import DEFAULT_START, SCENARIOS, Corpus, CorpusOptions
+
+DEMO_SCENARIOS = ("own_role_to_admin",)
+"""Small corpora for the demo: some attacks of each kind and some quiet ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationReport:
+    """What was written. ``record_count`` includes the duplicates that delivery makes."""
+
+    out_dir: Path
+    archive_count: int
+    record_count: int
+    event_count: int
+    duplicate_count: int
+    late_count: int
+    scenario_count: int
+    stored_bytes: int
+    inflated_bytes: int
+    labels_file: Path
+
+
+def simulate_archives(
+    out_dir: str | Path,
+    *,
+    events: int,
+    days: int,
+    seed: int,
+    scenarios: Sequence[str] | None = None,
+    instances: int = 1,
+    start: datetime = DEFAULT_START,
+    layout: str = "typical",
+    progress: Progress | None = None,
+) -> SimulationReport:
+    """Write simulated archives with planted scenarios.
+
+    Args:
+        out_dir: folder to write to; made if absent, refused if it holds something.
+        events: distinct events, the planted ones included (more only if those alone are more).
+        days: length of the corpus; below 11 days nothing is planted, for want of a history.
+        seed: names the corpus.
+        scenarios: names from ``SCENARIOS``; None for all, ``["demo"]`` for the demo's, an empty list for none.
+        instances: how many of each scenario.
+        start: first day, UTC.
+        layout: ``typical``, ``small`` (10 records an archive) or ``large`` (10,000).
+        progress: watches.
+
+    Returns:
+        Counts, and where the labels are.
+
+    Raises:
+        UsageError: the folder is not empty or not writable, or an option is out of range.
+    """
+    watch = progress or Silent()
+    root = Path(out_dir)
+    chosen = None if scenarios is None else tuple(DEMO_SCENARIOS if list(scenarios) == ["demo"] else scenarios)
+    corpus = Corpus(CorpusOptions(events, days, seed, chosen, instances, start, layout))
+    _prepare(root)
+    watch.start("simulate", events, "events")
+    archives = records = stored = inflated = 0
+    for archive in corpus.archives():
+        path = root / archive.key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(archive.data)
+        archives += 1
+        records += archive.record_count
+        stored += len(archive.data)
+        inflated += archive.inflated_bytes
+        watch.advance("simulate", archive.record_count)
+    watch.finish("simulate")
+    labels = root / "labels.json"
+    labels.write_text(json.dumps(corpus.labels_json(), indent=1) + "\n", encoding="utf-8")
+    delivery = corpus.delivery
+    assert records == delivery.event_count + delivery.duplicate_count, "each event is delivered, each repeat counted"
+    return SimulationReport(
+        root, archives, records, delivery.event_count, delivery.duplicate_count, delivery.late_count,
+        len(corpus.labels), stored, inflated, labels,
+    )  # fmt: skip
+
+
+def _prepare(root: Path) -> None:
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        is_empty = not any(root.iterdir())
+    except OSError as error:
+        raise UsageError(f"cannot write to {root}: {error.strerror}") from error
+    if not is_empty:
+        raise UsageError(f"{root} is not empty", hint="give a new folder: a corpus is never overwritten")
+
+
+__all__ = ["SCENARIOS", "SimulationReport", "simulate_archives"]

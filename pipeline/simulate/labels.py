@@ -1,0 +1,75 @@
+"""What was planted: ``labels.json`` (``policytrail.labels/1``).
+
+What enters: facts from scenarios. What leaves: frozen labels and their JSON. Only ``simulate`` and the evaluation read
+them; the pipeline under test must never.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+LABELS_SCHEMA = "policytrail.labels/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One true step of a chain; ``source`` and ``target`` are ARNs or access key ids, as in findings.json."""
+
+    source: str
+    target: str
+    edge: str
+    event_id: str
+
+    def to_json(self) -> dict[str, str]:
+        """Return the members as findings.json names them."""
+        return {"from": self.source, "to": self.target, "edge": self.edge, "event_id": self.event_id}
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One planted instance and what a right tool says about it.
+
+    ``expected_class`` is the strict answer ("" for none), ``accepted_classes`` the loose ones. ``grant_event_ids`` are
+    the permission changes (or denied attempts) that the claim is about; ``context_event_ids`` are earlier changes that
+    the story needs and that a tool may report or not. ``chain`` must be found; ``true_edges`` are right as well but
+    not demanded. ``entities`` are the ARNs and keys that take part.
+    """
+
+    scenario: str
+    family: str
+    instance: str
+    account_id: str
+    expected_class: str
+    accepted_classes: tuple[str, ...]
+    is_quiet: bool
+    grant_event_ids: tuple[str, ...]
+    use_event_ids: tuple[str, ...]
+    context_event_ids: tuple[str, ...]
+    root_principals: tuple[str, ...]
+    target_arn: str
+    chain: tuple[Edge, ...]
+    true_edges: tuple[Edge, ...]
+    started_at: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the published form."""
+        out = asdict(self)
+        out["chain"] = [edge.to_json() for edge in self.chain]
+        out["true_edges"] = [edge.to_json() for edge in self.true_edges]
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in out.items()}
+
+
+def read_label(data: Mapping[str, Any]) -> Label:
+    """Return the label that ``to_json`` wrote."""
+
+    def edges(name: str) -> tuple[Edge, ...]:
+        return tuple(Edge(item["from"], item["to"], item["edge"], item["event_id"]) for item in data[name])
+
+    known = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in data.items()
+        if name not in ("chain", "true_edges")
+    }
+    return Label(**known, chain=edges("chain"), true_edges=edges("true_edges"))

@@ -1,0 +1,146 @@
+"""Where a scenario is played: time, history, calls, and the label that grows with them.
+
+What enters: a scenario's acts. What leaves: its events and its ``Label``. This module must never know a scenario.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pipeline.simulate.calls import Call
+from pipeline.simulate.entropy import Entropy
+from pipeline.simulate.issuance import Issued
+from pipeline.simulate.labels import Edge, Label
+from pipeline.simulate.organisation import IAM_REGION, Organisation
+from pipeline.simulate.record import Event, render_event
+from pipeline.simulate.session import Session, iso
+from pipeline.simulate.staff import Cast
+from pipeline.simulate.subject import Subject, new_subject
+
+DAY = 86_400
+_GLOBAL = frozenset({"iam", "organizations"})
+
+
+@dataclass(slots=True)
+class Stage:
+    """One instance of a scenario while it is made; ``now`` is its clock, moved by ``wait``."""
+
+    cast: Cast
+    ids: Entropy
+    start: float
+    days: int
+    now: float = 0.0
+    events: list[Event] = field(default_factory=list)
+    grants: list[str] = field(default_factory=list)
+    uses: list[str] = field(default_factory=list)
+    context: list[str] = field(default_factory=list)
+    chain: list[Edge] = field(default_factory=list)
+    true_edges: list[Edge] = field(default_factory=list)
+    repeats: list[Event] = field(default_factory=list)
+
+    @property
+    def org(self) -> Organisation:
+        """The organisation it plays in."""
+        return self.cast.org
+
+    def subject(self, kind: str, account_kind: str = "", *, profile: str = "developer") -> Subject:
+        """Return a fresh principal of the given kind in one of the accounts."""
+        account = self.org.account(account_kind or self.ids.pick(("prod", "staging", "dev")))
+        return new_subject(self.cast, self.ids, kind, account, profile=profile)
+
+    def set_day(self, subject: Subject, *, earliest: int = 8) -> None:
+        """Choose the day and hour of the act, after ``earliest`` days of history, in the subject's working time."""
+        day = self.ids.between(min(earliest, self.days - 2), self.days - 2)
+        while (self.start // DAY + day + 3) % 7 >= 5 and day > min(earliest, self.days - 2):
+            day -= 1
+        self.now = self.start + day * DAY + subject.day_start(self.ids) % (DAY - 6 * 3600)
+
+    def past(self, subject: Subject) -> None:
+        """Give a subject its ordinary past up to the day of the act."""
+        self.events += subject.past(self.ids, self.start, self.now - self.now % DAY)
+
+    def begin(self, subject: Subject, *, is_demanded: bool = False, **place: str) -> Session:
+        """Sign the subject in now and let it do some ordinary work first."""
+        session = self.issue(subject.begin(self.ids, self.now, **place), is_demanded=is_demanded)
+        self.wait(10, 120)
+        self.events += subject.ordinary(self.ids, session, self.now, self.ids.between(2, 5))
+        self.wait(200, 900)
+        return session
+
+    def issue(self, issued: Issued, *, is_demanded: bool = True) -> Session:
+        """Play an issuance; its edge is true, and demanded of a chain where the scenario says so."""
+        self.events += issued.events
+        if issued.event_id and issued.session.key_id:
+            edge = Edge(issued.issuer_arn, issued.session.key_id, "issued_key", issued.event_id)
+            (self.chain if is_demanded else self.true_edges).append(edge)
+        return issued.session
+
+    def wait(self, low: int, high: int) -> None:
+        """Let between ``low`` and ``high`` seconds pass."""
+        self.now += self.ids.random.uniform(low, high)
+
+    def call(self, session: Session, call: Call, *, region: str = "") -> Event:
+        """Make a call now that succeeds; the clock moves on a little."""
+        event = render_event(
+            self.ids, session, self.now, f"{call.service}.amazonaws.com", call.name,
+            IAM_REGION if call.service in _GLOBAL else region or "us-east-1",
+            request=call.request, response=call.response, read_only=call.read_only,
+        )  # fmt: skip
+        self.events.append(event)
+        self.wait(2, 20)
+        return event
+
+    def denied(self, session: Session, call: Call) -> Event:
+        """Make a call now that is denied: no parameters, the target only in the message."""
+        resource = f" on resource: {call.denied_on}" if call.denied_on else ""
+        message = f"User: {session.arn} is not authorized to perform: {call.action}{resource} because no identity-based policy allows the {call.action} action"
+        event = render_event(
+            self.ids, session, self.now, f"{call.service}.amazonaws.com", call.name,
+            IAM_REGION if call.service in _GLOBAL else "us-east-1",
+            read_only=call.read_only, error=("AccessDenied", message),
+        )  # fmt: skip
+        self.events.append(event)
+        self.wait(2, 20)
+        return event
+
+    def grant(self, session: Session, call: Call, target_arn: str) -> Event:
+        """Make a permission change that the label is about."""
+        event = self.call(session, call)
+        self.grants.append(event.event_id)
+        if target_arn:
+            self.chain.append(Edge(session.arn, target_arn, "grant", event.event_id))
+        return event
+
+    def use(self, session: Session, call: Call, *, region: str = "") -> Event:
+        """Make a call that a grant allowed."""
+        event = self.call(session, call, region=region)
+        self.uses.append(event.event_id)
+        return event
+
+    def earlier(self, event: Event) -> Event:
+        """Mark a permission change as one that the story needs, not one that it is about."""
+        self.context.append(event.event_id)
+        return event
+
+    def label(
+        self, scenario: str, family: str, number: int, root: Subject, target_arn: str, expected: str, *accepted: str
+    ) -> Label:
+        """Close the instance."""
+        first = min((event.time for event in self.events if event.event_id in set(self.grants)), default=self.now)
+        return Label(
+            scenario=scenario,
+            family=family,
+            instance=f"{scenario}-{number}",
+            account_id=root.account_id,
+            expected_class=expected,
+            accepted_classes=(expected, *accepted) if expected else accepted,
+            is_quiet=family == "quiet",
+            grant_event_ids=tuple(self.grants),
+            use_event_ids=tuple(self.uses),
+            context_event_ids=tuple(self.context),
+            root_principals=root.roots,
+            target_arn=target_arn,
+            chain=tuple(self.chain),
+            true_edges=tuple(self.true_edges),
+            started_at=iso(first),
+        )
