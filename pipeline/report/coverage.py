@@ -69,7 +69,10 @@ def _state_accounts(accounts: Sequence[Mapping[str, Any]]) -> str:
         f"{_count(len(ids), 'account')} and {_count(len(regions), 'region')}: "
         f"{_count(archives, 'archive')} with {_count(events, 'event')}"
     )
-    return f"{text}, from {min(starts)} to {max(ends)}." if starts and ends else f"{text}."
+    if not starts or not ends:
+        return f"{text}."
+    first, last = (moment.replace("T", " ", 1).removesuffix("Z") for moment in (min(starts), max(ends)))
+    return f"{text}, from {first} to {last} UTC."
 
 
 def _count(number: int, word: str) -> str:

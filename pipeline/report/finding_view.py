@@ -195,7 +195,7 @@ def _span(start: datetime, end: datetime) -> str:
 
 def _lines(value: Any) -> tuple[str, ...]:
     """A plan's text or list of texts, as the lines to print."""
-    parts = [value] if isinstance(value, str) else list(value or ())
+    parts = [value] if isinstance(value, str) and value else list(value or ())
     return tuple(line for part in parts for line in str(part).split("\n"))
 
 

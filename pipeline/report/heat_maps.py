@@ -15,14 +15,14 @@ import pyarrow as pa
 
 from pipeline.report.cleaning import clean_text
 from pipeline.report.csv_files import select_columns
-from pipeline.report.principal_label import PrincipalLabel, label_principal, shorten
+from pipeline.report.principal_label import PrincipalLabel, label_principal, measure_labels, shorten
 from pipeline.report.report_input import COVERAGE_COLUMNS
 from pipeline.report.time_axis import Tick
 
 MAX_ROWS = 24
 MAX_COLUMNS = 120
 _HOURS_SHOWN = 96
-_LEFT, _WIDTH, _ROW, _TOP = 290, 730, 22, 6
+_WIDTH, _ROW, _TOP = 1024, 22, 6
 _STATES = ("missing", "late", "unknown", "seen", "empty")
 
 
@@ -83,13 +83,13 @@ def draw_scores(table: pa.Table, *, show_keys: bool = False) -> HeatMap | None:
     ordered = sorted(best, key=lambda key: (-best[key][0], -best[key][1], key))
     days = _last_columns(sorted({row["event_date"] for row in rows}))
     shown = {key: index for index, key in enumerate(ordered[:MAX_ROWS])}
-    grid = _Grid(days, "day")
+    labels = [label_principal(arn, width=30, show_keys=show_keys) for arn, _ in shown]
+    grid = _Grid(days, "day", labels)
     for row in rows:
         key = (row["principal_arn"] or "", row["recipient_account_id"] or "")
         if key in shown and row["event_date"] in grid.places:
             grid.add(shown[key], row["event_date"], _shade_score(row["anomaly_score"]), _word_score(row))
-    labels = [label_principal(arn, width=30, show_keys=show_keys) for arn, _ in shown]
-    return grid.finish(labels, len(ordered), len({row["event_date"] for row in rows}))
+    return grid.finish(len(ordered), len({row["event_date"] for row in rows}))
 
 
 def _number(value: Any) -> float:
@@ -134,18 +134,20 @@ def draw_coverage(table: pa.Table) -> HeatMap | None:
         state = row["state"] if row["state"] in _STATES else "unknown"
         cell[state] = cell.get(state, 0) + 1
     columns = _fill_columns(sorted({column for cells in merged.values() for column in cells}), by_hour)
-    grid = _Grid(_last_columns(columns), "hour" if by_hour else "day")
     ordered = sorted(merged, key=lambda key: (-sum(cell.get("missing", 0) for cell in merged[key].values()), key))
+    labels = [_label_account(account, region) for account, region in ordered[:MAX_ROWS]]
+    grid = _Grid(_last_columns(columns), "hour" if by_hour else "day", labels)
     top = max((cell["events"] for cells in merged.values() for cell in cells.values()), default=0)
     for index, key in enumerate(ordered[:MAX_ROWS]):
         for column, cell in merged[key].items():
             if column in grid.places:
                 grid.add(index, column, _shade_coverage(cell, top), _word_coverage(column, cell))
-    labels = []
-    for account, region in ordered[:MAX_ROWS]:
-        name = f"{account or 'no account'} {region or 'no region'}"
-        labels.append(PrincipalLabel("account", shorten(name, 34), "", clean_text(name, limit=500)))
-    return grid.finish(labels, len(ordered), len(columns))
+    return grid.finish(len(ordered), len(columns))
+
+
+def _label_account(account: str, region: str) -> PrincipalLabel:
+    name = f"{account or 'no account'} {region or 'no region'}"
+    return PrincipalLabel("account", shorten(name, 34), "", clean_text(name, limit=500))
 
 
 def _fill_columns(columns: Sequence[Any], by_hour: bool) -> list[Any]:
@@ -177,23 +179,28 @@ def _word_coverage(column: date | datetime, cell: dict[str, int]) -> str:
 class _Grid:
     """Cells of a map under construction."""
 
-    def __init__(self, columns: Sequence[Any], unit: str) -> None:
+    def __init__(self, columns: Sequence[Any], unit: str, labels: Sequence[PrincipalLabel]) -> None:
         self.columns = list(columns)
         self.unit = unit
-        self.cell_width = round(min(22.0, _WIDTH / max(len(self.columns), 1)), 2)
-        self.places = {column: round(_LEFT + index * self.cell_width, 2) for index, column in enumerate(self.columns)}
+        self.labels = labels
+        self.left = measure_labels(labels) + 12
+        # Room at the right for the last tick's words.
+        self.cell_width = round(min(34.0, (_WIDTH - self.left - 60) / max(len(self.columns), 1)), 2)
+        self.places = {
+            column: round(self.left + index * self.cell_width, 2) for index, column in enumerate(self.columns)
+        }
         self.cells: list[Cell] = []
 
     def add(self, row: int, column: Any, shade: str, text: str) -> None:
         self.cells.append(Cell(self.places[column], _TOP + row * _ROW, shade, text))
 
-    def finish(self, labels: Sequence[PrincipalLabel], row_count: int, column_count: int) -> HeatMap:
-        rows = [MapRow(_TOP + index * _ROW, label) for index, label in enumerate(labels)]
+    def finish(self, row_count: int, column_count: int) -> HeatMap:
+        rows = [MapRow(_TOP + index * _ROW, label) for index, label in enumerate(self.labels)]
         cells = sorted(self.cells, key=lambda cell: (cell.y, cell.x, cell.text))
         return HeatMap(
-            _LEFT + _WIDTH + 10,
+            _WIDTH,
             _TOP + len(rows) * _ROW + 26,
-            _LEFT,
+            self.left,
             round(max(self.cell_width - 1.5, 2), 2),
             _ROW - 3,
             rows,

@@ -8,6 +8,7 @@ Source: IAM user guide, "IAM identifiers".
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.report.cleaning import clean_text, mask_keys
@@ -56,6 +57,11 @@ def label_principal(value: str | None, *, width: int = 48, show_keys: bool = Fal
     if text[:4] in ("AKIA", "ASIA"):
         return PrincipalLabel("access key", shorten(text, width), "", full)
     return PrincipalLabel("principal", shorten(text, width) or "unknown", "", full or "unknown")
+
+
+def measure_labels(labels: Sequence[PrincipalLabel]) -> int:
+    """Return the room that the longest name takes, in the units of the drawings (12 pixel letters)."""
+    return max(90, 10 + round(7.4 * max((len(label.name) for label in labels), default=0)))
 
 
 def shorten(text: str, width: int) -> str:

@@ -19,6 +19,21 @@ from pipeline.report.timeline_chart import TIERS
 MAX_TIMELINE_ROWS = 250
 MAX_TABLE_ROWS = 100
 
+_HEADINGS = {
+    "principal_arn": "Principal",
+    "recipient_account_id": "Account",
+    "principal_kind": "Kind",
+    "first_event_time": "First event",
+    "last_event_time": "Last event",
+    "event_count": "Events",
+    "policy_write_count": "Policy writes",
+    "denied_count": "Denied",
+    "max_anomaly_score": "Highest score",
+    "archive_uri": "Archive",
+    "record_index": "Record",
+    "reason": "Reason",
+    "detail": "Detail",
+}
 _KNOWN = {"principals": PRINCIPAL_COLUMNS, "quarantine": QUARANTINE_COLUMNS}
 
 
@@ -29,6 +44,14 @@ class TableView:
     columns: tuple[str, ...]
     rows: list[dict[str, Any]]
     total: int
+
+    def heading(self, column: str) -> str:
+        """Return a column's name as people read it."""
+        return _HEADINGS[column]
+
+    def is_number(self, column: str) -> bool:
+        """Return whether a column holds counts, scores or positions."""
+        return column.endswith(("_count", "_score")) or column == "record_index"
 
 
 def choose_timeline(table: pa.Table, cited: Collection[str]) -> TableView:

@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.finding import format_time
-from pipeline.report.principal_label import PrincipalLabel, label_principal
+from pipeline.report.principal_label import PrincipalLabel, label_principal, measure_labels
 from pipeline.report.time_axis import Tick, TimeAxis
 
 MAX_ROWS = 20
 _SLOTS = 100
-_LEFT, _WIDTH, _ROW, _TOP = 290, 730, 30, 12
+_WIDTH, _ROW, _TOP = 1024, 30, 12
 TIERS = ("T0", "T1", "T2", "T3", "T4")
 
 
@@ -81,19 +81,18 @@ def draw_timeline(table: pa.Table, cited: Collection[str], *, show_keys: bool = 
         count += group["count"]
         totals[group["who"]] = (is_cited or group["is_cited"], max(tier, group["tier"]), count)
     chosen = sorted(totals, key=lambda who: (*(-int(part) for part in totals[who]), who))[:MAX_ROWS]
-    axis = TimeAxis(start, end, _LEFT + 10, _WIDTH - 20)
+    labels = [label_principal(who, width=30, show_keys=show_keys) for who in chosen]
+    left = measure_labels(labels) + 48
+    axis = TimeAxis(start, end, left + 12, _WIDTH - left - 52)
     rows = {}
-    for index, who in enumerate(chosen):
-        label = label_principal(who, width=30, show_keys=show_keys)
+    for index, (who, label) in enumerate(zip(chosen, labels, strict=True)):
         rows[who] = Row(_TOP + index * _ROW + _ROW // 2, label, totals[who][2])
     for group in groups:
         if group["who"] in rows:
             rows[group["who"]].marks.append(_draw_mark(group, rows[group["who"]].y, axis))
     height = _TOP + len(chosen) * _ROW + 30
     drawn = sum(row.count for row in rows.values())
-    return TimelineChart(
-        _LEFT + _WIDTH, height, _LEFT, list(rows.values()), axis.ticks(), table.num_rows, len(totals), drawn
-    )
+    return TimelineChart(_WIDTH, height, left, list(rows.values()), axis.ticks(), table.num_rows, len(totals), drawn)
 
 
 def _group_attempts(table: pa.Table, cited: Collection[str]) -> tuple[list[dict[str, Any]], datetime, datetime]:
