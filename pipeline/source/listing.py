@@ -4,9 +4,9 @@ What enters: a client, a bucket, a prefix, the days wanted. What leaves: (key, E
 This module must never use a watermark, hold more than a bounded number of pages, or yield a listing with a hole in it:
 a page that fails after its retries ends the listing.
 
-A prefix is first listed as it is. Only where it holds more than one page is it split by ``/`` (account, kind, region,
-year, month, day come of themselves), and its parts are listed in parallel: a small bucket costs one request, a flat
-folder one request a page, a large trail as many requests as it has pages, and little more.
+A prefix is first listed as it is. Only where it holds more than one page is the rest of it split by ``/`` (account,
+kind, region, year, month, day come of themselves), and the parts are listed in parallel: a small bucket costs one
+request, a flat folder one request a page, a large trail as many requests as it has pages, and little more.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import islice
 from typing import Any, NamedTuple
@@ -34,9 +34,10 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Shard:
-    """A prefix still to be listed; with a token, the rest of it."""
+    """A prefix still to be listed: all of it, what comes after a key, or what a page's token continues."""
 
     prefix: str
+    after: str = ""
     token: str = ""
     is_split: bool = False
 
@@ -107,14 +108,14 @@ class Listing:
         ]
         if by_folder:
             folders = [found["Prefix"] for found in answer.get("CommonPrefixes", ())]
-            parts = _interleave(entries, [folder for folder in folders if self._is_wanted(folder)])
-            return [*parts, _Shard(shard.prefix, token, is_split=True)] if token else parts
+            parts = _interleave(entries, [folder for folder in folders if self._is_wanted(folder)], shard.after)
+            return [*parts, replace(shard, token=token, is_split=True)] if token else parts
         if not token:
             return [entries]
         start = len(shard.prefix)
         if shard.token or all(entry.key.find("/", start) < 0 for entry in entries):
-            return [entries, _Shard(shard.prefix, token)]  # a flat folder: page after page
-        return [_Shard(shard.prefix, is_split=True)]
+            return [entries, replace(shard, token=token)]  # a flat folder: page after page
+        return [entries, _Shard(shard.prefix, after=entries[-1].key, is_split=True)]
 
     @property
     def _is_bounded(self) -> bool:
@@ -127,7 +128,10 @@ class Listing:
     def _request(self, shard: _Shard, by_folder: bool) -> Any:
         arguments = {"Bucket": self.bucket, "Prefix": shard.prefix}
         if by_folder:
+            # No StartAfter here: stores differ in whether a folder that holds such a key is then still named.
             arguments["Delimiter"] = "/"
+        elif shard.after and not shard.token:
+            arguments["StartAfter"] = shard.after
         if shard.token:
             arguments["ContinuationToken"] = shard.token
         try:
@@ -136,17 +140,18 @@ class Listing:
             raise explain_listing(error, f"s3://{self.bucket}/{shard.prefix}") from error
 
 
-def _interleave(entries: list[Entry], folders: list[str]) -> _Outcome:
-    """Objects and folders of one page in the order of keys, neighbouring objects together."""
+def _interleave(entries: list[Entry], folders: list[str], after: str) -> _Outcome:
+    """Objects and folders of one page that come after a key, in the order of keys, neighbouring objects together."""
     parts: _Outcome = []
-    at = 0
+    left = deque(entry for entry in entries if entry.key > after)
     for folder in folders:
-        start = at
-        while at < len(entries) and entries[at].key < folder:
-            at += 1
-        if at > start:
-            parts.append(entries[start:at])
-        parts.append(_Shard(folder))
-    if at < len(entries):
-        parts.append(entries[at:])
-    return parts
+        before: list[Entry] = []
+        while left and left[0].key < folder:
+            before.append(left.popleft())
+        if before:
+            parts.append(before)
+        if after.startswith(folder):
+            parts.append(_Shard(folder, after=after))
+        elif folder > after:
+            parts.append(_Shard(folder))
+    return [*parts, list(left)] if left else parts

@@ -12,8 +12,9 @@ from datetime import date
 
 from pipeline.errors import SourceError, UsageError
 from pipeline.settings import S3Settings
-from pipeline.source.fetching import fetch_in_order, fetch_one
+from pipeline.source.fetching import fetch_one
 from pipeline.source.keys import is_delivered_within, is_metadata_key, parse_key
+from pipeline.source.lane import open_lane
 from pipeline.source.listing import Listing
 from pipeline.source.objects import ListedObject
 from pipeline.source.s3_clients import make_client
@@ -50,8 +51,7 @@ class S3Source:
 
     def fetch_objects(self, listed: Sequence[ListedObject]) -> Iterator[tuple[ListedObject, bytes | SourceError]]:
         """Concurrent GETs in the given order; see ``Source.fetch_objects``."""
-        client = make_client("s3", self.settings, region=self.region)
-        return fetch_in_order(client, listed, concurrency=self.settings.concurrency)
+        return open_lane(self.settings, self.bucket, self.region).fetch(listed)
 
     def fetch_metadata(self, listed: ListedObject) -> dict[str, str]:
         """One HEAD of the version that was listed; see ``Source.fetch_metadata``."""

@@ -59,6 +59,7 @@ def make_session(settings: S3Settings) -> boto3.session.Session:
 def _client(service: str, settings: S3Settings, region: str, attempts: int, _process: int) -> Any:
     session: Any = make_session(settings)
     config = Config(
+        signature_version="s3v4" if service == "s3" else None,
         retries={"mode": "standard", "total_max_attempts": max(1, attempts)},
         connect_timeout=settings.connect_timeout_seconds,
         read_timeout=settings.read_timeout_seconds,
