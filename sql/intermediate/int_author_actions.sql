@@ -1,0 +1,112 @@
+-- model:   int_author_actions
+-- purpose: What each session did each day, from where and with which client: how often, first and last.
+-- grain:   one row per (event_date, recipient_account_id, session_id, event_source, event_name, network, client_family)
+-- order:   event_date, session_id, event_source, event_name, recipient_account_id, network, client_family
+-- inputs:  stg_events, seed_call_actions
+-- stored:  by event_date
+-- columns: iam_action     service:Action that the call needs: CloudTrail's name without its version suffix, where IAM
+--                         has another name for it that one
+--          network        /24 of an IPv4 address, /48 of an IPv6 one; '' for services and calls on the caller's behalf
+--          client_family  first product of the user agent, lower case; '' for services
+--          event_count    calls, refused ones included
+--          denied_count   calls that were denied
+--          first_event_time  the first call
+--          last_event_time   the last call
+--          first_success_at  the first call that succeeded, with its event id; null if none did
+--          first_success_event_id  its event id
+--          last_success_at   the last one
+--          last_success_event_id  its event id
+--          last_denied_at    the last call that was denied; null if none was
+--          last_denied_event_id  its event id
+--          first_denied_at   the first one
+-- source:  DETECTION design, "Evidence per grant, and the class"; AWS Service Authorization Reference
+
+with events as (
+    select
+        event_date, recipient_account_id, session_id, event_source, event_name, event_time, event_id, is_success,
+        is_denied, source_ip_address, user_agent, user_identity_type, user_identity_invoked_by, addendum
+    from stg_events
+),
+
+names as (
+    select event_source, event_name, iam_action from seed_call_actions where event_name <> '*'
+),
+
+prefixes as (
+    select event_source, split_part(iam_action, ':', 1) as service_prefix from seed_call_actions where event_name = '*'
+),
+
+-- A service that acts by itself is nobody's session; an addendum describes an earlier event and is no call.
+calls as (
+    select
+        *,
+        case
+            when user_identity_invoked_by is not null then ''
+            when regexp_full_match(source_ip_address, '[0-9]{1,3}(\.[0-9]{1,3}){3}')
+                then concat(regexp_extract(source_ip_address, '^([0-9]+\.[0-9]+\.[0-9]+)\.', 1), '.0/24')
+            when contains(source_ip_address, ':')
+                then concat(
+                    array_to_string(list_slice(string_split(lower(source_ip_address), ':'), 1, 3), ':'), '::/48'
+                )
+            else ''
+        end as network,
+        case
+            when user_identity_invoked_by is not null or user_agent is null then ''
+            when regexp_matches(user_agent, '(?i)terraform') then 'terraform'
+            when regexp_matches(user_agent, '(?i)^\[?(mozilla|s3console|console)|signin\.amazonaws|^aws internal')
+                then 'console'
+            when regexp_matches(user_agent, '^[a-z0-9-]+\.amazonaws\.com$') then ''
+            else lower(regexp_extract(user_agent, '^\[?([^/ ]{1,64})', 1))
+        end as client_family
+    from events
+    where user_identity_type is distinct from 'AWSService' and addendum is null
+),
+
+counted as (
+    select
+        event_date, recipient_account_id, session_id, coalesce(event_source, '') as event_source,
+        coalesce(event_name, '') as event_name, network, client_family,
+        count(*) as event_count,
+        count(*) filter (where is_denied) as denied_count,
+        min(event_time) as first_event_time,
+        max(event_time) as last_event_time,
+        min(event_time) filter (where is_success) as first_success_at,
+        arg_min(event_id, (event_time, event_id)) filter (where is_success) as first_success_event_id,
+        max(event_time) filter (where is_success) as last_success_at,
+        arg_max(event_id, (event_time, event_id)) filter (where is_success) as last_success_event_id,
+        min(event_time) filter (where is_denied) as first_denied_at,
+        max(event_time) filter (where is_denied) as last_denied_at,
+        arg_max(event_id, (event_time, event_id)) filter (where is_denied) as last_denied_event_id
+    from calls
+    group by all
+)
+
+select
+    c.event_date,
+    c.recipient_account_id,
+    c.session_id,
+    c.event_source,
+    c.event_name,
+    coalesce(
+        n.iam_action,
+        concat(
+            coalesce(p.service_prefix, split_part(c.event_source, '.', 1)), ':',
+            regexp_replace(c.event_name, '20[0-9]{6}(v[0-9]+)?$', '')
+        )
+    ) as iam_action,
+    c.network,
+    c.client_family,
+    c.event_count,
+    c.denied_count,
+    c.first_event_time,
+    c.last_event_time,
+    c.first_success_at,
+    c.first_success_event_id,
+    c.last_success_at,
+    c.last_success_event_id,
+    c.first_denied_at,
+    c.last_denied_at,
+    c.last_denied_event_id
+from counted as c
+left join names as n on c.event_source = n.event_source and c.event_name = n.event_name
+left join prefixes as p on c.event_source = p.event_source
