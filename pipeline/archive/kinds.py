@@ -59,6 +59,6 @@ def _record_kind(raw: bytes) -> str:
         return "insight"
     if category == "NetworkActivity" or kind == "AwsVpceEvent":
         return "network_activity"
-    if category == "Aggregated" or ("eventId" in record and "eventID" not in record):
+    if category == "Aggregated" or kind == "AwsAggregatedEvent" or ("eventId" in record and "eventID" not in record):
         return "aggregated"
     return "archive"

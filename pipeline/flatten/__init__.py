@@ -1,0 +1,24 @@
+"""The flatten room: records in, EVENTS rows out.
+
+Contract: ``flatten_archives`` (or ``flatten_archive`` for one) turns delimited records into one Arrow batch of the
+schema EVENTS, sorted by event_date, event_time, event_id; every record becomes a row or a ``BadRecord``.
+``redact_tokens`` is the one place that knows what a secret looks like. Nothing here takes a path, clock or network.
+"""
+
+from __future__ import annotations
+
+from pipeline.flatten.flatten import flatten_archive, flatten_archives
+from pipeline.flatten.outcome import ArchiveRecords, ArchiveRef, ArchiveRows, BadRecord, Flattened
+from pipeline.flatten.redaction import MARKER, redact_tokens
+
+__all__ = [
+    "MARKER",
+    "ArchiveRecords",
+    "ArchiveRef",
+    "ArchiveRows",
+    "BadRecord",
+    "Flattened",
+    "flatten_archive",
+    "flatten_archives",
+    "redact_tokens",
+]
