@@ -168,7 +168,7 @@ def _draw_lanes(tops: Sequence[int], groups: dict[tuple[int, int], list[ChainEdg
         chosen.append((lane, step))
     arrows: list[Arrow] = []
     label_x, next_y = right + (len(taken) + 1) * _LANE, 0
-    for lane, step in sorted(chosen, key=lambda item: (min(item[1]), max(item[1]), item[0])):
+    for lane, step in sorted(chosen, key=lambda item: (item[1], item[0])):
         source, target = step
         x = right + (lane + 1) * _LANE
         start = tops[source] + _BOX_HEIGHT * 2 // 3 + (2 if source == target else 0)
@@ -179,7 +179,8 @@ def _draw_lanes(tops: Sequence[int], groups: dict[tuple[int, int], list[ChainEdg
         )
         head = f"M{right + 9} {end - 5}L{right + 1} {end}L{right + 9} {end + 5}Z"
         group = groups[step]
-        first = max(next_y, (start + end) // 2 - (len(group) - 1) * _LINE // 2 + 4)
+        # Beside the box it leaves, so that the eye can follow the line.
+        first = max(next_y, start + 4)
         labels = tuple(_label_edge(edge, label_x, first + index * _LINE) for index, edge in enumerate(group))
         next_y = first + len(group) * _LINE + 6
         arrows.append(Arrow(path, head, _style_edges(group), labels))

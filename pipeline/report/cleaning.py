@@ -61,6 +61,23 @@ def clean_text(value: object, *, limit: int | None = None) -> str:
     return f"{text}… ({cut:,} more characters)" if cut else text
 
 
+def present_text(value: str, *, limit: int, show_keys: bool = False) -> str:
+    """Clean a text for the page, keys masked, however long it is.
+
+    Args:
+        value: any text, a megabyte of it too.
+        limit: longest text to return; what is cut is said.
+        show_keys: leave access key ids as they are.
+
+    Returns:
+        As ``clean_text`` does; of a long text only the head is looked at.
+    """
+    # A key that crosses the limit is masked as a whole before the cut, hence the margin: no id is longer than 128.
+    head = value[: limit + 256]
+    text = clean_text((head if show_keys else mask_keys(head))[:limit])
+    return f"{text}\u2026 ({len(value) - limit:,} more characters)" if len(value) > limit else text
+
+
 def clean_cell(value: object) -> str:
     """Make a value safe as a CSV cell: cleaned as for a terminal, and never a formula.
 

@@ -71,9 +71,9 @@ def view_overview(findings: Sequence[Finding], run: Mapping[str, Any]) -> Overvi
     state, words = _judge_verification(coverage["verification"])
     problems = coverage.get("problems", ())
     return Overview(
-        headline=_headline(findings, bool(by_visibility.get(True))),
+        headline=_headline(findings, set(by_visibility)),
         severities=severities,
-        invisible=tuple(by_visibility.get(False, ())),
+        invisible=tuple(_end_sentence(sentence) for sentence in by_visibility.get(False, ())),
         uncertain=tuple(by_visibility.get("unknown", ())),
         visible=tuple(by_visibility.get(True, ())),
         statement=coverage["statement"],
@@ -90,10 +90,20 @@ def view_overview(findings: Sequence[Finding], run: Mapping[str, Any]) -> Overvi
     )
 
 
-def _headline(findings: Sequence[Finding], is_iam_seen: bool) -> str:
+def _headline(findings: Sequence[Finding], visibility: set[Any]) -> str:
     if findings:
         return f"{len(findings):,} finding{'' if len(findings) == 1 else 's'}"
-    return "No findings in what was looked at" if is_iam_seen else "No findings, but IAM activity was not seen"
+    if True in visibility:
+        return "No findings in what was looked at"
+    if "unknown" in visibility:
+        return "No findings, and it is unknown whether IAM activity was seen"
+    return "No findings, but IAM activity was not seen"
+
+
+def _end_sentence(sentence: str) -> str:
+    """What follows the banner's own words, which the sentence of run.json begins with."""
+    rest = sentence.removeprefix("IAM activity is not visible here: ")
+    return rest[:1].upper() + rest[1:]
 
 
 def _shares(counts: Sequence[tuple[str, int]]) -> tuple[Part, ...]:

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from pipeline.finding import Finding, format_time
-from pipeline.report.cleaning import clean_text, mask_keys
+from pipeline.report.cleaning import present_text
 from pipeline.report.csv_files import TIMELINE_COLUMNS, select_columns
 from pipeline.report.finding_view import view_finding
 from pipeline.report.heat_maps import draw_coverage, draw_scores
 from pipeline.report.overview_view import view_overview
-from pipeline.report.principal_label import label_principal, shorten
+from pipeline.report.principal_label import label_principal, mask_ends, shorten
 from pipeline.report.report_input import ReportInput
 from pipeline.report.run_file import check_run
 from pipeline.report.table_view import choose_timeline, view_table
@@ -53,7 +53,7 @@ def _make_finalize(show_keys: bool) -> Callable[[Any], Any]:
         if isinstance(value, (bool, int, float)):
             return str(value)
         text = format_time(value) if isinstance(value, datetime) else str(value)
-        return clean_text(text if show_keys else mask_keys(text), limit=_TEXT_LIMIT)
+        return present_text(text, limit=_TEXT_LIMIT, show_keys=show_keys)
 
     return finalize
 
@@ -90,8 +90,7 @@ def _make_environment(show_keys: bool) -> Environment:
     )
 
     def short(value: Any, width: int) -> str:
-        text = "" if value is None else str(value)
-        return shorten(text if show_keys else mask_keys(text), width)
+        return shorten(mask_ends("" if value is None else str(value), show_keys=show_keys), width)
 
     def principal(value: Any, width: int = 48) -> Any:
         return label_principal(value, width=width, show_keys=show_keys)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.report.cleaning import clean_text, mask_keys
+from pipeline.report.cleaning import clean_text, mask_keys, present_text
 
 _RESOURCE_KINDS = {
     "assumed-role": "session",
@@ -46,9 +46,8 @@ def label_principal(value: str | None, *, width: int = 48, show_keys: bool = Fal
     Returns:
         Its kind, its name shortened in the middle, its account where it has one, and its cleaned text.
     """
-    text = value or ""
-    text = text if show_keys else mask_keys(text)
-    full = clean_text(text, limit=2000)
+    full = present_text(value or "", limit=2000, show_keys=show_keys)
+    text = mask_ends(value or "", show_keys=show_keys)
     parts = text.split(":", 5)
     if text.startswith("arn:") and len(parts) == 6:
         head, _, name = parts[5].partition("/")
@@ -62,6 +61,20 @@ def label_principal(value: str | None, *, width: int = 48, show_keys: bool = Fal
 def measure_labels(labels: Sequence[PrincipalLabel]) -> int:
     """Return the room that the longest name takes, in the units of the drawings (12 pixel letters)."""
     return max(90, 10 + round(7.4 * max((len(label.name) for label in labels), default=0)))
+
+
+def mask_ends(text: str, *, show_keys: bool) -> str:
+    """Mask the keys of a text that will be shortened: of one too long to be shown, only its ends stay.
+
+    Args:
+        text: any text.
+        show_keys: leave access key ids as they are.
+
+    Returns:
+        The text, or its first and last 2,048 characters.
+    """
+    text = text if len(text) <= 4096 else text[:2048] + "\u2026" + text[-2048:]
+    return text if show_keys else mask_keys(text)
 
 
 def shorten(text: str, width: int) -> str:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.report.report_input import PRINCIPAL_COLUMNS, QUARANTINE_COLUMNS
-from pipeline.report.timeline_chart import TIERS
+from pipeline.report.timeline_chart import TIERS, mark_cited
 
 MAX_TIMELINE_ROWS = 250
 MAX_TABLE_ROWS = 100
@@ -67,9 +67,7 @@ def choose_timeline(table: pa.Table, cited: Collection[str]) -> TableView:
     if table.num_rows > MAX_TIMELINE_ROWS:
         keys = pa.table(
             {
-                "is_cited": pc.is_in(
-                    table["event_id"].cast(pa.string()), value_set=pa.array(sorted(cited), pa.string())
-                ),
+                "is_cited": mark_cited(table, cited),
                 "tier": pc.fill_null(pc.index_in(table["delta_tier"].cast(pa.string()), value_set=pa.array(TIERS)), -1),
                 "score": pc.fill_null(table["anomaly_score"].cast(pa.float64()), -1.0),
                 "row": pa.array(range(table.num_rows), pa.int64()),
