@@ -16,7 +16,22 @@ from pipeline.errors import UsageError
 from pipeline.jobs.progress import Progress, Silent
 from pipeline.simulate import DEFAULT_START, SCENARIOS, Corpus, CorpusOptions
 
-DEMO_SCENARIOS = ("own_role_to_admin",)
+DEMO_SCENARIOS = (
+    "own_role_to_admin",
+    "trust_then_assume",
+    "cross_account",
+    "pass_role_lambda",
+    "denied_granted_used",
+    "stolen_key",
+    "logging_stopped",
+    "admin_grants_everything",
+    "condition_dropped",
+    "not_action",
+    "pipeline_grants",
+    "identical_put",
+    "denied_put",
+    "stack_roles",
+)
 """Small corpora for the demo: some attacks of each kind and some quiet ones."""
 
 

@@ -204,3 +204,19 @@ def harmful_uses(ids: Entropy, session: Session) -> list[Call]:
         Call("ec2", "DeleteSnapshot", {"snapshotId": f"snap-0{ids.hex(16)}"}, {"_return": True}),
         Call("dynamodb", "DeleteTable", {"tableName": f"{name}-state"}),
     ]  # fmt: skip
+
+
+def set_default_version(policy_arn: str, version: str) -> Call:
+    """SetDefaultPolicyVersion."""
+    return Call(
+        "iam",
+        "SetDefaultPolicyVersion",
+        {"policyArn": policy_arn, "versionId": version},
+        denied_on=f"policy {policy_arn}",
+    )
+
+
+def create_access_key_for(ids: Entropy, user: User, time: float) -> list[Call]:
+    """CreateUser, then CreateAccessKey for it: how a foothold is made, and how a colleague is onboarded."""
+    answer = {"userName": user.name, "accessKeyId": user.key_id, "status": "Active", "createDate": spoken(time)}
+    return [create_user(user, time), Call("iam", "CreateAccessKey", {"userName": user.name}, {"accessKey": answer})]

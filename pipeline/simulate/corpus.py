@@ -13,6 +13,7 @@ from typing import Any
 
 from pipeline.errors import UsageError
 from pipeline.simulate.background import HOUR, Background, spread_counts
+from pipeline.simulate.cast import Cast
 from pipeline.simulate.delivery import LAYOUTS, Archive, Delivery
 from pipeline.simulate.entropy import Entropy
 from pipeline.simulate.labels import LABELS_SCHEMA, Label
@@ -20,8 +21,8 @@ from pipeline.simulate.organisation import Organisation, build_organisation
 from pipeline.simulate.record import Event
 from pipeline.simulate.scenarios import SCENARIOS
 from pipeline.simulate.session import iso
+from pipeline.simulate.staff import Staff
 from pipeline.simulate.stage import Stage
-from pipeline.simulate.staff import Cast
 
 DAY = 86_400
 DEFAULT_START = datetime(2025, 3, 3, tzinfo=UTC)
@@ -84,7 +85,7 @@ class Corpus:
         return self.delivery.deliver(self._hours())
 
     def _hours(self) -> Iterator[tuple[float, list[Event]]]:
-        background = Background(Entropy(self.options.seed, "background"), self._cast.actors())
+        background = Background(Entropy(self.options.seed, "background"), Staff(self._cast).actors())
         starts = [self._start + hour * HOUR for hour in range(self.options.days * 24)]
         total = max(0, self.options.events - len(self._planned))
         weights = [background.hour_weight(start) for start in starts]

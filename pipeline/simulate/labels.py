@@ -15,16 +15,23 @@ LABELS_SCHEMA = "policytrail.labels/1"
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """One true step of a chain; ``source`` and ``target`` are ARNs or access key ids, as in findings.json."""
+    """One true step of a chain; ``source`` and ``target`` are ARNs or access key ids, as in findings.json; "" is any."""
 
     source: str
     target: str
     edge: str
     event_id: str
+    copies: tuple[str, ...] = ()
 
-    def to_json(self) -> dict[str, str]:
-        """Return the members as findings.json names them."""
-        return {"from": self.source, "to": self.target, "edge": self.edge, "event_id": self.event_id}
+    def to_json(self) -> dict[str, Any]:
+        """Return the members as findings.json names them, and ``copies``: ids of the same call in other accounts."""
+        return {
+            "from": self.source,
+            "to": self.target,
+            "edge": self.edge,
+            "event_id": self.event_id,
+            "copies": list(self.copies),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,7 @@ class Label:
     grant_event_ids: tuple[str, ...]
     use_event_ids: tuple[str, ...]
     context_event_ids: tuple[str, ...]
+    entities: tuple[str, ...]
     root_principals: tuple[str, ...]
     target_arn: str
     chain: tuple[Edge, ...]
@@ -65,7 +73,9 @@ def read_label(data: Mapping[str, Any]) -> Label:
     """Return the label that ``to_json`` wrote."""
 
     def edges(name: str) -> tuple[Edge, ...]:
-        return tuple(Edge(item["from"], item["to"], item["edge"], item["event_id"]) for item in data[name])
+        return tuple(
+            Edge(item["from"], item["to"], item["edge"], item["event_id"], tuple(item["copies"])) for item in data[name]
+        )
 
     known = {
         name: tuple(value) if isinstance(value, list) else value

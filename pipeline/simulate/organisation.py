@@ -16,14 +16,66 @@ IAM_REGION = "us-east-1"
 OIDC_ISSUER = "token.actions.githubusercontent.com"
 
 _ACCOUNTS = ("management", "security", "shared", "prod", "staging", "dev")
-_FIRST = (
-    "ana ben carla david elena femi grace hugo ines jonas karim lena marco nadia omar paula quentin rosa samir tara ugo vera "
-    "wei xenia yusuf zoe amir britta chen dunja"
-).split()
-_LAST = (
-    "adeyemi becker costa duarte eriksen fischer garcia haddad ivanova jensen kowalski lindqvist moreau novak okafor petrov "
-    "quispe rossi schmidt tanaka ueda vargas weber xu yilmaz zhang"
-).split()
+_FIRST = [
+    "ana",
+    "ben",
+    "carla",
+    "david",
+    "elena",
+    "femi",
+    "grace",
+    "hugo",
+    "ines",
+    "jonas",
+    "karim",
+    "lena",
+    "marco",
+    "nadia",
+    "omar",
+    "paula",
+    "quentin",
+    "rosa",
+    "samir",
+    "tara",
+    "ugo",
+    "vera",
+    "wei",
+    "xenia",
+    "yusuf",
+    "zoe",
+    "amir",
+    "britta",
+    "chen",
+    "dunja",
+]
+_LAST = [
+    "adeyemi",
+    "becker",
+    "costa",
+    "duarte",
+    "eriksen",
+    "fischer",
+    "garcia",
+    "haddad",
+    "ivanova",
+    "jensen",
+    "kowalski",
+    "lindqvist",
+    "moreau",
+    "novak",
+    "okafor",
+    "petrov",
+    "quispe",
+    "rossi",
+    "schmidt",
+    "tanaka",
+    "ueda",
+    "vargas",
+    "weber",
+    "xu",
+    "yilmaz",
+    "zhang",
+]
 _CLI = (
     "aws-cli/2.17.32 md/awscrt#0.21.2 ua/2.0 os/linux#6.8.0-45-generic md/arch#x86_64 lang/python#3.11.9 "
     "md/pyimpl#CPython cfg/retry-mode#standard md/installer#exe md/distrib#ubuntu.24 md/prompt#off",
@@ -48,10 +100,37 @@ TERRAFORM = (
     "md/GOOS#linux md/GOARCH#amd64 api/iam#1.38.1"
 )
 ACTIONS_AGENT = "configure-aws-credentials-for-github-actions aws-sdk-js/3.682.0 ua/2.1 os/linux#6.8.0-1017-azure lang/js md/nodejs#20.18.0 api/sts#3.682.0"
-_APPS = (
-    "orders billing catalog search checkout ledger media notify reports identity gateway pricing shipping returns loyalty "
-    "invoices sessions exports imports metrics alerts audit-feed webhooks scheduler"
-).split()
+LAMBDA_AGENT = "awslambda-worker/1.0 rusoto/0.48.0 rust/1.81.0 linux"
+SDK_AGENT = (
+    "aws-sdk-java/2.29.20 md/io#sync md/http#Apache ua/2.1 os/Linux#6.1.112-122.189.amzn2023.x86_64 lang/java#21.0.5 "
+    "md/OpenJDK_64-Bit_Server_VM#21.0.5+11-LTS exec-env/AWS_ECS_FARGATE cfg/retry-mode#standard"
+)
+_APPS = [
+    "orders",
+    "billing",
+    "catalog",
+    "search",
+    "checkout",
+    "ledger",
+    "media",
+    "notify",
+    "reports",
+    "identity",
+    "gateway",
+    "pricing",
+    "shipping",
+    "returns",
+    "loyalty",
+    "invoices",
+    "sessions",
+    "exports",
+    "imports",
+    "metrics",
+    "alerts",
+    "audit-feed",
+    "webhooks",
+    "scheduler",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,22 @@ auditors that cross accounts, compute of every kind, AWS services. This module m
 from __future__ import annotations
 
 from pipeline.simulate.background import Actor, Opening, always, office_hours
+from pipeline.simulate.cast import Cast
 from pipeline.simulate.entropy import Entropy
 from pipeline.simulate.issuance import Issued, assume_role, console_login, oidc_session, saml_session, service_assume
-from pipeline.simulate.organisation import ACTIONS_AGENT, REGIONS, TERRAFORM, Organisation, app_name, new_role, new_user
+from pipeline.simulate.organisation import (
+    ACTIONS_AGENT,
+    LAMBDA_AGENT,
+    REGIONS,
+    SDK_AGENT,
+    TERRAFORM,
+    app_name,
+    new_role,
+    new_user,
+)
 from pipeline.simulate.session import Role, Session, User, role_session, user_session
-from pipeline.simulate.workload import Body, render_bodies
+from pipeline.simulate.workload import Body
 
-LAMBDA_AGENT = "awslambda-worker/1.0 rusoto/0.48.0 rust/1.81.0 linux"
-SDK_AGENT = "aws-sdk-java/2.29.20 md/io#sync md/http#Apache ua/2.1 os/Linux#6.1.112-122.189.amzn2023.x86_64 lang/java#21.0.5 md/OpenJDK_64-Bit_Server_VM#21.0.5+11-LTS exec-env/AWS_ECS_FARGATE cfg/retry-mode#standard"
 _SERVICE_ROLES = (
     ("config.amazonaws.com", "AWSServiceRoleForConfig", "AWSConfig-Describe", "auditor"),
     ("access-analyzer.amazonaws.com", "AWSServiceRoleForAccessAnalyzer", "access-analyzer", "operator"),
@@ -22,23 +30,20 @@ _SERVICE_ROLES = (
 )
 
 
-class Cast:
-    """Builds actors over shared, already rendered bodies."""
+class Staff:
+    """Builds the background's actors."""
 
-    def __init__(self, org: Organisation) -> None:
-        self.org = org
-        self._ids = org.ids.branch("staff")
-        self._bodies: dict[tuple[str, str, str], list[tuple[str, Body]]] = {}
+    def __init__(self, cast: Cast) -> None:
+        self._cast = cast
+        self.org = cast.org
+        self._ids = cast.org.ids.branch("staff")
 
     def bodies(self, profile: str, account_id: str, region: str) -> list[tuple[str, Body]]:
-        """Return the bodies of a profile in one place, rendered at the first asking."""
-        place = (profile, account_id, region)
-        if place not in self._bodies:
-            self._bodies[place] = render_bodies(self.org.ids.branch("bodies", *place), profile, account_id, region)
-        return self._bodies[place]
+        """Return a profile's bodies in one place."""
+        return self._cast.bodies(profile, account_id, region)
 
     def actors(self) -> list[Actor]:
-        """Return the whole cast of the organisation."""
+        """Return everybody."""
         return [
             *self._people(),
             *self._users(),

@@ -5,17 +5,18 @@ What enters: a scenario's acts. What leaves: its events and its ``Label``. This 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pipeline.simulate.calls import Call
+from pipeline.simulate.calls import Call, Document, attach_role_policy, create_role, put_role_policy, trust_of
+from pipeline.simulate.cast import Cast
 from pipeline.simulate.entropy import Entropy
 from pipeline.simulate.issuance import Issued
 from pipeline.simulate.labels import Edge, Label
-from pipeline.simulate.organisation import IAM_REGION, Organisation
+from pipeline.simulate.organisation import IAM_REGION, Organisation, app_name, new_role
 from pipeline.simulate.record import Event, render_event
-from pipeline.simulate.session import Session, iso
-from pipeline.simulate.staff import Cast
-from pipeline.simulate.subject import Subject, new_subject
+from pipeline.simulate.session import Role, Session, iso
+from pipeline.simulate.subject import Subject, new_subject, provisioner
 
 DAY = 86_400
 _GLOBAL = frozenset({"iam", "organizations"})
@@ -37,6 +38,7 @@ class Stage:
     chain: list[Edge] = field(default_factory=list)
     true_edges: list[Edge] = field(default_factory=list)
     repeats: list[Event] = field(default_factory=list)
+    entities: set[str] = field(default_factory=set)
 
     @property
     def org(self) -> Organisation:
@@ -59,6 +61,50 @@ class Stage:
         """Give a subject its ordinary past up to the day of the act."""
         self.events += subject.past(self.ids, self.start, self.now - self.now % DAY)
 
+    def app_role(self, account_id: str, *, name: str = "") -> Role:
+        """Return a workload's role that existed before the corpus."""
+        return new_role(self.ids, account_id, name or f"{app_name(self.ids)}-role")
+
+    def provision(
+        self,
+        role: Role,
+        *,
+        trust: Document | None = None,
+        policies: dict[str, Document] | None = None,
+        managed: tuple[str, ...] = (),
+        is_context: bool = False,
+    ) -> None:
+        """Have the platform's pipeline make ``role`` early in the corpus, so that its permissions are known."""
+        then, self.now = self.now, self.start + self.ids.random.uniform(0.3, 1.8) * DAY
+        pipeline = provisioner(self.cast, role.account_id)
+        session = self.issue(pipeline.begin(self.ids, self.now), is_demanded=False)
+        self.wait(5, 30)
+        self.call(
+            session, create_role(self.ids, role, trust or trust_of({"Service": "lambda.amazonaws.com"}), self.now)
+        )
+        for name, policy in (policies or {}).items():
+            event = self.call(session, put_role_policy(self.ids, role, name, policy))
+            if is_context:
+                self.earlier(event)
+        for arn in managed:
+            event = self.call(session, attach_role_policy(role, arn))
+            if is_context:
+                self.earlier(event)
+        self.now = then
+
+    def authorise(self, subject: Subject, make: Callable[[Stage, Session], None]) -> None:
+        """Give a subject a past as one who changes permissions: on at least three earlier days, at least six times."""
+        then = self.now
+        days = [day for day in range(int((then - self.start) // DAY)) if (self.start // DAY + day + 3) % 7 < 5]
+        for day in sorted(self.ids.sample(days, 5)):
+            self.now = self.start + day * DAY + subject.day_start(self.ids)
+            session = self.issue(subject.begin(self.ids, self.now), is_demanded=False)
+            self.wait(30, 600)
+            for _ in range(2):
+                make(self, session)
+                self.wait(20, 400)
+        self.now = then
+
     def begin(self, subject: Subject, *, is_demanded: bool = False, **place: str) -> Session:
         """Sign the subject in now and let it do some ordinary work first."""
         session = self.issue(subject.begin(self.ids, self.now, **place), is_demanded=is_demanded)
@@ -70,8 +116,10 @@ class Stage:
     def issue(self, issued: Issued, *, is_demanded: bool = True) -> Session:
         """Play an issuance; its edge is true, and demanded of a chain where the scenario says so."""
         self.events += issued.events
+        self.entities |= {issued.issuer_arn, issued.session.arn, issued.session.key_id}
         if issued.event_id and issued.session.key_id:
-            edge = Edge(issued.issuer_arn, issued.session.key_id, "issued_key", issued.event_id)
+            copies = tuple(event.event_id for event in issued.events)
+            edge = Edge(issued.issuer_arn, issued.session.key_id, "issued_key", issued.event_id, copies)
             (self.chain if is_demanded else self.true_edges).append(edge)
         return issued.session
 
@@ -109,12 +157,15 @@ class Stage:
         self.grants.append(event.event_id)
         if target_arn:
             self.chain.append(Edge(session.arn, target_arn, "grant", event.event_id))
+        self.entities |= {session.arn, session.key_id, target_arn}
         return event
 
     def use(self, session: Session, call: Call, *, region: str = "") -> Event:
         """Make a call that a grant allowed."""
         event = self.call(session, call, region=region)
         self.uses.append(event.event_id)
+        self.chain.append(Edge(session.arn, "", "use", event.event_id))
+        self.entities |= {session.arn, session.key_id}
         return event
 
     def earlier(self, event: Event) -> Event:
@@ -138,6 +189,7 @@ class Stage:
             grant_event_ids=tuple(self.grants),
             use_event_ids=tuple(self.uses),
             context_event_ids=tuple(self.context),
+            entities=tuple(sorted((self.entities | set(root.roots) | {target_arn}) - {""})),
             root_principals=root.roots,
             target_arn=target_arn,
             chain=tuple(self.chain),

@@ -9,12 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from pipeline.simulate.background import Actor, office_hours, ordinary_calls
+from pipeline.simulate.cast import Cast
 from pipeline.simulate.entropy import Entropy
 from pipeline.simulate.issuance import Issued, assume_role, console_login, oidc_session, saml_session, service_assume
-from pipeline.simulate.organisation import ACTIONS_AGENT, TERRAFORM, Person, app_name, new_role, new_user
+from pipeline.simulate.organisation import (
+    ACTIONS_AGENT,
+    LAMBDA_AGENT,
+    SDK_AGENT,
+    TERRAFORM,
+    Person,
+    app_name,
+    new_role,
+    new_user,
+)
 from pipeline.simulate.record import Event
 from pipeline.simulate.session import Role, Session, User, user_session
-from pipeline.simulate.staff import LAMBDA_AGENT, SDK_AGENT, Cast
 from pipeline.simulate.workload import Body
 
 DAY = 86_400
@@ -64,7 +73,7 @@ class Subject:
             roots.append(self.cast.org.saml_provider(role.account_id))
         return tuple(roots)
 
-    def begin(self, ids: Entropy, time: float, *, address: str = "", agent: str = "") -> Issued:
+    def begin(self, ids: Entropy, time: float, *, address: str = "", agent: str = "", mfa: bool = True) -> Issued:
         """Start work: the credentials of a day, with the events of their issuance."""
         at_home = ids.chance(0.4)
         address = address or self.person.address(at_home)
@@ -72,7 +81,7 @@ class Subject:
             session = user_session(self.own_user, address, agent or self.person.cli)
             return Issued(session, [], "", session.arn)
         if self.kind == "console":
-            return console_login(ids, self.own_user, time, address, agent or self.person.browser, mfa=True)
+            return console_login(ids, self.own_user, time, address, agent or self.person.browser, mfa=mfa)
         if self.kind == "chained":
             caller = user_session(self.own_user, address, agent or self.person.cli)
             return assume_role(ids, caller, self.own_role, self.person.name, time, self.region, seconds=14_400)
@@ -158,4 +167,12 @@ def new_subject(cast: Cast, ids: Entropy, kind: str, account_id: str, *, profile
         subject.person = replace(
             person, office=f"{ids.pick((3, 18, 34, 52))}.{ids.between(1, 250)}.{ids.between(1, 250)}"
         )
+    return subject
+
+
+def provisioner(cast: Cast, account_id: str) -> Subject:
+    """Return the platform's pipeline of an account: it makes roles, all the time. The same one at each asking."""
+    ids = cast.org.ids.branch("provisioner", account_id)
+    subject = new_subject(cast, ids, "pipeline", account_id, profile="deploy")
+    subject.role = new_role(ids, account_id, "terraform-platform-apply")
     return subject
