@@ -138,6 +138,10 @@ class Committer:
             f"other runs won {_MAX_ATTEMPTS} races in a row for {self.location.root}", hint="run fewer at once"
         )
 
+    def taken_by_others(self, keys: Sequence[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        """Those of some (uri, version) pairs that other runs have committed since this run began."""
+        return frozenset(key for key in keys if key in self._foreign)
+
     def _complete_newest(self) -> tuple[int, str, DeltaTable]:
         plans = load_plans(self.location)
         plan = read_plan(plans)

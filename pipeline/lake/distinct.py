@@ -6,67 +6,62 @@ module must never hold more than one slice of a date's keys: a date larger than 
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.lake.layout import EVENTS, LakeLocation
-from pipeline.lake.parquet import FileAction
 
-PASS_ROWS = 4_000_000
+PASS_ROWS = 1_000_000
 _KEY = ["recipient_account_id", "event_id"]
 
 
-def count_new_events(location: LakeLocation, added: Sequence[FileAction], earlier: Sequence[str]) -> int:
+def count_new_events(
+    location: LakeLocation, added: Sequence[str], earlier: Sequence[str], *, rows: int, pass_rows: int = PASS_ROWS
+) -> int:
     """Count the (recipient_account_id, event_id) pairs that appear in new files and in no earlier one.
 
     Args:
         location: the lake.
-        added: files of one event date that a run wrote.
-        earlier: paths, relative to ``events``, of the files that the date had before the run.
+        added: paths, relative to ``events``, of the files of one event date that a run wrote.
+        earlier: paths of the files that the date had before the run.
+        rows: rows of all these files together; decides the number of passes.
+        pass_rows: keys to hold at once.
 
     Returns:
         Distinct new events of that date.
     """
-    total = sum(item.rows for item in added)
-    passes = max(1, -(-total // PASS_ROWS))
+    passes = max(1, -(-rows // pass_rows))
     return sum(_count_slice(location, added, earlier, number, passes) for number in range(passes))
 
 
-def _count_slice(
-    location: LakeLocation, added: Sequence[FileAction], earlier: Sequence[str], number: int, passes: int
-) -> int:
-    fresh = _distinct(_read_keys(location, [item.path for item in added], number, passes))
-    if not earlier or fresh.num_rows == 0:
-        return int(fresh.num_rows)
-    for keys in _read_keys(location, earlier, number, passes):
+def _count_slice(location: LakeLocation, added: Sequence[str], earlier: Sequence[str], number: int, passes: int) -> int:
+    fresh = _read_keys(location, added, number, passes).group_by(_KEY, use_threads=False).aggregate([])
+    if earlier and fresh.num_rows:
+        keys = _read_keys(location, earlier, number, passes)
         fresh = fresh.join(keys, keys=_KEY, join_type="left anti", use_threads=False)
     return int(fresh.num_rows)
 
 
-def _distinct(tables: Iterator[pa.Table]) -> pa.Table:
-    found = pa.concat_tables(list(tables))
-    return found.group_by(_KEY, use_threads=False).aggregate([])
-
-
-def _read_keys(location: LakeLocation, paths: Sequence[str], number: int, passes: int) -> Iterator[pa.Table]:
+def _read_keys(location: LakeLocation, paths: Sequence[str], number: int, passes: int) -> pa.Table:
     filesystem = location.open_filesystem()
+    tables = []
     for path in paths:
         table = pq.read_table(f"{EVENTS}/{path}", columns=_KEY, filesystem=filesystem, partitioning=None)
-        yield table if passes == 1 else table.filter(pa.array(_slice_numbers(table, passes) == number))
+        tables.append(table if passes == 1 else table.filter(pa.array(_slice_numbers(table, passes) == number)))
+    return pa.concat_tables(tables)
 
 
 def _slice_numbers(table: pa.Table, passes: int) -> npt.NDArray[np.int64]:
-    """A stable slice for each event id: every copy of an event falls into the same one."""
-    encoded = pc.dictionary_encode(table.column("event_id")).combine_chunks()
-    numbers = [
-        int.from_bytes(hashlib.blake2b(value.encode(), digest_size=8).digest()) % passes
-        for value in encoded.dictionary.to_pylist()
-    ]
-    chosen: npt.NDArray[np.int64] = np.asarray(numbers, dtype=np.int64)[encoded.indices.to_numpy()]
-    return chosen
+    """A slice for each row, by its event id's bytes: every copy of an event falls into the same one."""
+    if table.num_rows == 0:
+        return np.empty(0, dtype=np.int64)
+    ids = pa.concat_arrays(table.column("event_id").chunks)
+    _, offsets, data = ids.buffers()
+    ends = np.frombuffer(offsets, dtype=np.int32, count=len(ids) + 1, offset=4 * ids.offset).astype(np.int64)
+    sums = np.concatenate([[0], np.cumsum(np.frombuffer(data, dtype=np.uint8), dtype=np.int64)])
+    slices: npt.NDArray[np.int64] = (sums[ends[1:]] - sums[ends[:-1]]) % passes
+    return slices

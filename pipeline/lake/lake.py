@@ -52,8 +52,8 @@ class Lake:
         self._committer.seen = newest
         return known
 
-    def known_contents(self, uris: Sequence[str]) -> dict[str, frozenset[str]]:
-        """SHA-256 of the bytes that some objects held in the versions already taken in."""
+    def known_contents(self, uris: Sequence[str]) -> dict[str, dict[str, str]]:
+        """What some objects held in the versions already taken in: uri -> SHA-256 -> outcome."""
         return collect_contents(self._ledger_dataset(), uris) if uris else {}
 
     def commit_batch(self, parts: Sequence[BatchPart]) -> CommitResult:
@@ -69,6 +69,10 @@ class Lake:
             LakeError: the lake cannot be written; it stays readable at its last version.
         """
         return self._committer.commit(parts)
+
+    def taken_by_others(self, keys: Sequence[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+        """Those of some (uri, version) pairs that other runs have committed since ``known_versions``."""
+        return self._committer.taken_by_others(keys)
 
     def ledger(self) -> pa.Table:
         """The latest ledger row per (archive_uri, archive_version), in ledger order."""

@@ -133,19 +133,21 @@ KNOWN_COLUMNS = ["batch_number", "batch_position", "archive_uri", "archive_versi
 """All that ``KnownVersions`` needs: a few bytes a row of the ledger's files."""
 
 
-def collect_contents(dataset: pads.Dataset, uris: Sequence[str]) -> dict[str, frozenset[str]]:
-    """SHA-256 of what each of some objects held in the versions already taken in.
+def collect_contents(dataset: pads.Dataset, uris: Sequence[str]) -> dict[str, dict[str, str]]:
+    """What each of some objects held in the versions already taken in: uri -> SHA-256 -> outcome.
 
     An object that was copied or touched has a new version and the same bytes: it is unchanged.
     """
     wanted = pads.field("archive_uri").isin(pa.array(uris, pa.string()))
-    final = pads.field("outcome").isin(["committed", "empty", "skipped"])
-    rows = dataset.to_table(columns=["archive_uri", "archive_sha256"], filter=wanted & final)
-    contents: dict[str, set[str]] = {}
-    for uri, sha256 in zip(*(rows.column(name).to_pylist() for name in rows.column_names), strict=True):
+    final = pads.field("outcome").isin(FINAL_OUTCOMES)
+    names = ["archive_uri", "archive_sha256", "outcome"]
+    rows = dataset.to_table(columns=[*names, "batch_number", "batch_position"], filter=wanted & final)
+    rows = rows.sort_by([("batch_number", "ascending"), ("batch_position", "ascending")])
+    contents: dict[str, dict[str, str]] = {}
+    for uri, sha256, outcome in zip(*(rows.column(name).to_pylist() for name in names), strict=True):
         if sha256:
-            contents.setdefault(uri, set()).add(sha256)
-    return {uri: frozenset(values) for uri, values in contents.items()}
+            contents.setdefault(uri, {})[sha256] = outcome
+    return contents
 
 
 def collect_dates(dataset: pads.Dataset, since_batch: int) -> set[date]:

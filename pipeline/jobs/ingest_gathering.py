@@ -1,0 +1,130 @@
+"""What a worker keeps while it gathers the records of many archives: counts, rows, times.
+
+What enters: spans of an archive, rows that flatten made. What leaves: slices to flatten at once, one table to write,
+the ledger's verdict on each archive. This module must never read an object or write a file.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipeline.archive import RecordSpans
+from pipeline.flatten import ArchiveRows
+from pipeline.jobs.ingest_rows import ArchiveOutcome
+from pipeline.jobs.ingest_tasks import Retry
+from pipeline.schema import EVENTS
+
+
+class ArchiveTally:
+    """Counts of one archive; a retry begins with what the lake has of it."""
+
+    def __init__(self, retry: Retry, facts: dict[str, Any]) -> None:
+        self._retry = retry
+        self._facts = facts
+        self._kept = 0
+        self._quarantined = 0
+        self._first_reason: str | None = None
+        self._times = [found for found in (retry.first_event_time, retry.last_event_time) if found is not None]
+        self._dates = set(retry.event_dates)
+
+    def add_to(self, records: dict[str, int]) -> None:
+        """Add what this run read of it."""
+        records["read"] += self._kept + self._quarantined
+        records["kept"] += self._kept
+        records["quarantined"] += self._quarantined
+
+    def add_bad(self, reason: str, *, is_record: bool) -> None:
+        """Count something that went to quarantine; bytes that belong to no record are no record."""
+        self._quarantined += is_record
+        self._first_reason = self._first_reason or reason
+
+    def add_rows(self, rows: ArchiveRows) -> None:
+        """Count the rows that flatten made."""
+        self._kept += rows.kept_count
+        self._dates.update(rows.event_dates)
+        for found in (rows.first_event_time, rows.last_event_time):
+            if found is not None:
+                self._times.append(found)
+
+    def outcome(self) -> ArchiveOutcome:
+        """The ledger's verdict: some records good is committed, none good is quarantined, none at all is empty."""
+        kept = self._retry.kept + self._kept
+        reason, detail = None, None
+        if kept:
+            outcome = "committed"
+        elif self._first_reason is None:
+            outcome, reason, detail = "empty", "empty", "it holds no records"
+        else:
+            outcome, reason, detail = "quarantined", self._first_reason, "none of its records could be read"
+        return ArchiveOutcome(
+            outcome,
+            reason,
+            detail,
+            record_read_count=kept + self._quarantined,
+            record_kept_count=kept,
+            record_quarantined_count=self._quarantined,
+            event_dates=tuple(sorted(self._dates)),
+            first_event_time=min(self._times, default=None),
+            last_event_time=max(self._times, default=None),
+            **self._facts,
+        )
+
+
+class StepClock:
+    """Time spent in each step of a task."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        """Add the time of a block to a step."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - started
+
+
+def cut_rows(spans: RecordSpans, only: frozenset[int] | None, chunk_bytes: int) -> Iterator[npt.NDArray[np.int64]]:
+    """Cut an archive's records into runs of at most about ``chunk_bytes`` of JSON.
+
+    Args:
+        spans: the archive's records.
+        only: positions in ``Records`` that are wanted; ``None`` for all.
+        chunk_bytes: a run ends with the record that reaches it.
+
+    Returns:
+        Row numbers of ``spans``; every wanted row once, in order.
+    """
+    rows = np.arange(len(spans), dtype=np.int64)
+    if only is not None:
+        rows = rows[np.isin(spans.indexes, sorted(only))]
+    if len(rows) == 0:
+        return
+    before = np.cumsum(spans.ends[rows] - spans.starts[rows]) - (spans.ends[rows] - spans.starts[rows])
+    runs = before // chunk_bytes
+    yield from np.split(rows, np.flatnonzero(runs[1:] != runs[:-1]) + 1)
+
+
+def assemble_events(batches: list[pa.RecordBatch]) -> pa.Table:
+    """One table of all batches; a column that is dictionary-encoded in some only becomes plain."""
+    if not all(batch.schema.equals(batches[0].schema) for batch in batches):
+        kinds = {name: {str(batch.schema.field(name).type) for batch in batches} for name in EVENTS.names}
+        mixed = [name for name, found in kinds.items() if len(found) > 1]
+        batches = [_plain_columns(batch, mixed) for batch in batches]
+    return pa.Table.from_batches(batches).unify_dictionaries()
+
+
+def _plain_columns(batch: pa.RecordBatch, names: list[str]) -> pa.RecordBatch:
+    for name in names:
+        index = batch.schema.get_field_index(name)
+        batch = batch.set_column(index, EVENTS.field(name), batch.column(index).cast(EVENTS.field(name).type))
+    return batch

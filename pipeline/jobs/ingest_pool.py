@@ -1,0 +1,144 @@
+"""Running tasks in worker processes, in order, whatever happens to a worker.
+
+What enters: tasks. What leaves: their results in the same order. A worker that dies (out of memory, killed) costs the
+archive that it died over and nothing else: what was in hand is run again alone, task by task, then object by object.
+This module must never let the order of completion show.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from typing import TypeVar
+
+from pipeline.jobs.ingest_rows import ArchiveOutcome, TaskRows
+from pipeline.jobs.ingest_tasks import ArchiveTask, TaskResult, WorkerContext
+from pipeline.jobs.ingest_worker import run_task
+from pipeline.lake.commit import BatchPart
+
+_T = TypeVar("_T")
+
+
+class WorkerPool:
+    """A pool for one run: the executor given, or forkserver processes of its own."""
+
+    def __init__(self, context: WorkerContext, workers: int, executor: Executor | None = None) -> None:
+        self.context = context
+        self.workers = workers if executor is None else max(workers, getattr(executor, "_max_workers", workers))
+        self._given = executor
+        self._own: ProcessPoolExecutor | None = None
+
+    def run(self, tasks: Iterator[ArchiveTask]) -> Iterator[tuple[ArchiveTask, TaskResult]]:
+        """Run tasks with a few in flight, and yield them with their results in the order given.
+
+        Raises:
+            LakeError: a worker could not write to the lake.
+        """
+        window: deque[tuple[ArchiveTask, Future[TaskResult] | None]] = deque()
+        for task in tasks:
+            window.append((task, self._submit(task)))
+            if len(window) >= 2 * self.workers + 1:
+                yield from self._take_first(window)
+        while window:
+            yield from self._take_first(window)
+
+    def call(self, function: Callable[..., _T], *arguments: object, **options: object) -> Future[_T]:
+        """Run any function of this process's code in a worker."""
+        return self._executor().submit(function, *arguments, **options)
+
+    def close(self) -> None:
+        """Let the pool's own processes end; a given executor belongs to the caller."""
+        if self._own is not None:
+            self._own.shutdown(wait=True, cancel_futures=True)
+            self._own = None
+
+    def _executor(self) -> Executor:
+        if self._given is not None:
+            return self._given
+        if self._own is None:
+            self._own = make_executor(self.workers)
+        return self._own
+
+    def _submit(self, task: ArchiveTask) -> Future[TaskResult] | None:
+        try:
+            return self._executor().submit(run_task, self.context, task)
+        except BrokenExecutor:
+            return None  # found out again, and dealt with, when its turn comes
+
+    def _take_first(
+        self, window: deque[tuple[ArchiveTask, Future[TaskResult] | None]]
+    ) -> Iterator[tuple[ArchiveTask, TaskResult]]:
+        task, future = window.popleft()
+        try:
+            if future is None:
+                raise BrokenExecutor
+            yield task, future.result()
+        except BrokenExecutor:
+            self._replace_executor()
+            yield from self._run_alone(task)
+
+    def _replace_executor(self) -> None:
+        """Drop a broken executor; tasks that it still held are found broken in their turn and run alone too."""
+        self._given = None
+        if self._own is not None and _is_broken(self._own):
+            self.close()
+
+    def _run_alone(self, task: ArchiveTask) -> Iterator[tuple[ArchiveTask, TaskResult]]:
+        with make_executor(1) as alone:
+            try:
+                yield task, alone.submit(run_task, self.context, task).result()
+                return
+            except BrokenExecutor:
+                pass
+        if len(task.objects) == 1:
+            yield task, _fail(task)
+            return
+        for single in task.split():
+            yield from self._run_alone(single)
+
+
+def make_executor(workers: int) -> ProcessPoolExecutor:
+    """Worker processes from a fork server: they import their rooms once, and hold no thread of this process."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["pipeline.jobs.ingest_worker"])
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
+
+
+def _start_worker() -> None:
+    # Ctrl-C reaches the whole process group: the coordinator decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A worker waits for its next task for ever; when the coordinator is killed it must not stay behind."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _is_broken(executor: ProcessPoolExecutor) -> bool:
+    try:
+        executor.submit(os.getpid).cancel()
+    except BrokenExecutor:
+        return True
+    return False
+
+
+def _fail(task: ArchiveTask) -> TaskResult:
+    rows = TaskRows()
+    for listed in task.objects:
+        rows.add_archive(
+            listed,
+            ArchiveOutcome(
+                "failed", "worker_died", "the worker process died over it twice: too little memory, or killed"
+            ),
+        )
+    part = BatchPart((), rows.ledger_table(), rows.quarantine_table())
+    return TaskResult(part, {"read": 0, "kept": 0, "quarantined": 0}, (), os.getpid(), 0, {})

@@ -1,0 +1,247 @@
+"""The worker's side of ingest: fetch, inflate, split, flatten, write; nothing that it does is visible yet.
+
+What enters: an ``ArchiveTask``. What leaves: a ``TaskResult`` naming the files that it wrote. This module must never
+commit, and one bad object must never cost its neighbours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import resource
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import groupby
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.archive import BadSpan, RecordSpans, inflate_archive, split_records
+from pipeline.errors import ArchiveError, ObjectChangedError, SourceError
+from pipeline.flatten import ArchiveRecords, ArchiveRef, BadRecord, flatten_archives
+from pipeline.jobs.ingest_gathering import ArchiveTally, StepClock, assemble_events, cut_rows
+from pipeline.jobs.ingest_rows import EXCERPT_BYTES, RETRIED, ArchiveOutcome, TaskRows, unchanged_outcome
+from pipeline.jobs.ingest_tasks import ArchiveTask, RegionSpan, Retry, TaskResult, WorkerContext
+from pipeline.lake.commit import BatchPart
+from pipeline.lake.event_files import write_event_files
+from pipeline.lake.parquet import FileAction
+from pipeline.source.keys import ObjectKind
+from pipeline.source.objects import ListedObject
+
+CHUNK_BYTES = 32 * 1024 * 1024
+"""JSON flattened at once: a 50 MB archive is half a gigabyte of it."""
+FILE_BYTES = 96 * 1024 * 1024
+"""Arrow bytes gathered before files are written."""
+
+_WHOLE = Retry()
+_held: dict[str, WorkerContext] = {}
+
+
+def run_task(context: WorkerContext, task: ArchiveTask) -> TaskResult:
+    """Read a task's objects and write their events as Parquet files.
+
+    Args:
+        context: what all tasks of the run share.
+        task: the objects.
+
+    Returns:
+        The files, the ledger and quarantine rows, and what it cost.
+
+    Raises:
+        LakeError: the lake's disk is full, or its store refused: the run cannot go on.
+    """
+    if context.run_id not in _held:
+        _held.clear()
+        _held[context.run_id] = context
+    reader = _TaskReader(_held[context.run_id], task)
+    reader.read()
+    return reader.finish()
+
+
+class _TaskReader:
+    def __init__(self, context: WorkerContext, task: ArchiveTask) -> None:
+        self.context = context
+        self.task = task
+        self.rows = TaskRows()
+        self.slots: list[tuple[ListedObject, ArchiveOutcome | ArchiveTally]] = []
+        self.waiting: list[tuple[ArchiveTally, ListedObject, ArchiveRecords]] = []
+        self.waiting_bytes = 0
+        self.batches: list[pa.RecordBatch] = []
+        self.gathered_bytes = 0
+        self.files: list[FileAction] = []
+        self.name = hashlib.sha256()
+        self.spans: dict[tuple[str, str | None], list[int]] = {}
+        self.clock = StepClock()
+
+    def read(self) -> None:
+        for listed, data in self._fetch():
+            if isinstance(data, SourceError):
+                reason = "object_changed" if isinstance(data, ObjectChangedError) else "unreadable"
+                self.slots.append((listed, ArchiveOutcome("failed", reason, str(data))))
+            elif data is None:
+                self.slots.append((listed, _skip_by_key(listed)))
+            else:
+                self.slots.append((listed, self._read_archive(listed, data)))
+        self._flatten()
+        self._flush()
+
+    def finish(self) -> TaskResult:
+        with self.clock.timed("rows"):
+            records = {"read": 0, "kept": 0, "quarantined": 0}
+            for listed, found in self.slots:
+                if isinstance(found, ArchiveTally):
+                    found.add_to(records)
+                outcome = found.outcome() if isinstance(found, ArchiveTally) else found
+                if listed.uri in self.task.retries and outcome.outcome not in ("quarantined", "failed"):
+                    outcome = replace(outcome, reason=RETRIED)
+                self.rows.add_archive(listed, outcome)
+            part = BatchPart(tuple(self.files), self.rows.ledger_table(), self.rows.quarantine_table())
+        spans = [
+            RegionSpan(account, region, count, _instant(first), _instant(last))
+            for (account, region), (count, first, last) in self.spans.items()
+        ]
+        return TaskResult(part, records, tuple(spans), os.getpid(), peak_rss_bytes(), self.clock.seconds)
+
+    def _fetch(self) -> Iterator[tuple[ListedObject, bytes | SourceError | None]]:
+        """Every object with its bytes, in order; ``None`` for one that its key already rules out."""
+        for (source_uri, is_wanted), group in groupby(
+            self.task.objects, lambda item: (item.source_uri, _is_wanted(item))
+        ):
+            if not is_wanted:
+                yield from ((listed, None) for listed in group)
+                continue
+            fetched = iter(self.context.sources[source_uri].fetch_objects(list(group)))
+            while True:
+                with self.clock.timed("fetch"):
+                    item = next(fetched, None)
+                if item is None:
+                    break
+                yield item
+
+    def _read_archive(self, listed: ListedObject, data: bytes) -> ArchiveOutcome | ArchiveTally:
+        clock, caps = self.clock, self.context.caps
+        with clock.timed("hash"):
+            sha256 = hashlib.sha256(data).hexdigest()
+        earlier = self.task.contents.get(listed.uri, {}).get(sha256)
+        if earlier is not None and listed.uri not in self.task.retries:
+            return unchanged_outcome(earlier, sha256)
+        facts: dict[str, Any] = {"archive_sha256": sha256}
+        raw = data
+        try:
+            with clock.timed("inflate"):
+                raw = inflate_archive(data, caps)
+            with clock.timed("hash"):
+                facts |= {"inflated_bytes": len(raw), "inflated_sha256": hashlib.sha256(raw).hexdigest()}
+            with clock.timed("split"):
+                spans = split_records(raw, caps)
+        except ArchiveError as error:
+            self.rows.add_quarantine(listed, reason=error.reason, detail=error.message, raw=raw[:EXCERPT_BYTES])
+            return ArchiveOutcome("quarantined", error.reason, error.message, **facts)
+        if spans.kind != ObjectKind.ARCHIVE:
+            detail = "by its content this is no log of management or data events"
+            return ArchiveOutcome("skipped", spans.kind, detail, kind=spans.kind, **facts)
+        return self._take_records(listed, raw, spans, facts)
+
+    def _take_records(
+        self, listed: ListedObject, buffer: bytes, spans: RecordSpans, facts: dict[str, Any]
+    ) -> ArchiveTally:
+        retry = self.task.retries.get(listed.uri, _WHOLE)
+        only = retry.records
+        sha256 = facts["archive_sha256"]
+        wanted = "all" if only is None else sorted(only)
+        self.name.update(f"{listed.uri}\0{listed.version}\0{sha256}\0{wanted}\0".encode())
+        tally = ArchiveTally(retry, facts)
+        for span in spans.bad:
+            if only is None or span.record_index is None or span.record_index in only:
+                self._quarantine(listed, buffer, span, tally)
+        key = listed.archive_key
+        archive = ArchiveRef(listed.uri, listed.version, sha256, key.account_id, key.delivered_at or listed.modified_at)
+        for rows in cut_rows(spans, only, CHUNK_BYTES):
+            starts, ends = spans.starts[rows], spans.ends[rows]
+            records = ArchiveRecords(buffer, starts, ends, spans.indexes[rows], spans.strict[rows], archive)
+            self.waiting.append((tally, listed, records))
+            self.waiting_bytes += int((ends - starts).sum())
+            if self.waiting_bytes >= CHUNK_BYTES:
+                self._flatten()
+        return tally
+
+    def _flatten(self) -> None:
+        """Flatten what is waiting; many small archives at once cost what one large one does."""
+        if not self.waiting:
+            return
+        with self.clock.timed("flatten"):
+            made = flatten_archives([records for _, _, records in self.waiting])
+        for (tally, listed, records), rows in zip(self.waiting, made.archives, strict=True):
+            if rows.kept_count + len(rows.bad) != len(records.starts):
+                raise AssertionError(
+                    f"{listed.uri}: {len(records.starts)} records became {rows.kept_count} + {len(rows.bad)}"
+                )
+            tally.add_rows(rows)
+            for bad in rows.bad:
+                self._quarantine(listed, records.buffer, bad, tally)
+        self.waiting, self.waiting_bytes = [], 0
+        if made.batch.num_rows:
+            self.batches.append(made.batch)
+            self.gathered_bytes += made.batch.nbytes
+            if self.gathered_bytes >= FILE_BYTES:
+                self._flush()
+
+    def _quarantine(self, listed: ListedObject, buffer: bytes, bad: BadSpan | BadRecord, tally: ArchiveTally) -> None:
+        tally.add_bad(bad.reason, is_record=bad.record_index is not None)
+        self.rows.add_quarantine(
+            listed,
+            reason=bad.reason,
+            detail=bad.detail,
+            record_index=bad.record_index,
+            byte_offset=int(bad.start),
+            raw=buffer[bad.start : min(bad.end, bad.start + EXCERPT_BYTES)],
+        )
+
+    def _flush(self) -> None:
+        """Write what is gathered; the name tells everything that was read up to here."""
+        if not self.batches:
+            return
+        with self.clock.timed("assemble"):
+            table = assemble_events(self.batches)
+            self._measure(table)
+        stem = f"{self.name.hexdigest()[:32]}-{len(self.files):04d}"
+        with self.clock.timed("write"):
+            self.files += write_event_files(
+                table, self.context.location, file_stem=stem, compression_level=self.context.compression_level
+            )
+        self.batches, self.gathered_bytes = [], 0
+
+    def _measure(self, table: pa.Table) -> None:
+        """Count events per account and region: the material of the coverage statement."""
+        keys = ["recipient_account_id", "aws_region"]
+        found = table.select([*keys, "event_time"]).group_by(keys, use_threads=False)
+        grouped = found.aggregate([("event_time", "count"), ("event_time", "min"), ("event_time", "max")])
+        bounds = [
+            pc.cast(grouped.column(f"event_time_{name}"), pa.int64()).to_pylist() for name in ("count", "min", "max")
+        ]
+        names = [grouped.column(name).to_pylist() for name in keys]
+        for account, region, count, first, last in zip(*names, *bounds, strict=True):
+            total = self.spans.setdefault((account, region), [0, first, last])
+            total[:] = [total[0] + count, min(total[1], first), max(total[2], last)]
+
+
+def peak_rss_bytes() -> int:
+    """Peak of this process's resident memory."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _is_wanted(listed: ListedObject) -> bool:
+    return listed.archive_key.kind == ObjectKind.ARCHIVE
+
+
+def _skip_by_key(listed: ListedObject) -> ArchiveOutcome:
+    kind = listed.archive_key.kind
+    reason = "not_cloudtrail" if kind == ObjectKind.OTHER else str(kind)
+    return ArchiveOutcome("skipped", reason, "by its key this is no log of management or data events")
+
+
+def _instant(microseconds: int) -> Any:
+    return pa.scalar(microseconds, pa.timestamp("us", tz="UTC")).as_py()
