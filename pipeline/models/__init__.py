@@ -11,28 +11,74 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pipeline.models.audit import load_audits, run_audit
     from pipeline.models.build import Build, BuildResult, Extension, LakeInputs
-    from pipeline.models.engine import EngineLimits, ParquetFiles, Relation, open_engine
+    from pipeline.models.engine import EngineLimits, ParquetFiles, Relation, open_engine, quote_text, read_relation
     from pipeline.models.folder import Model, load_models, seed_files, sql_folder
-    from pipeline.models.store import MemoryStore, ModelStore
+    from pipeline.models.marts import is_mart, write_marts
+    from pipeline.models.params import model_params
+    from pipeline.models.references import parse_references
+    from pipeline.models.sandbox import Sandbox, check_query, open_sandbox
+    from pipeline.models.store import MemoryStore, ModelStore, STATE_NAME, read_states
 
 _HOMES = {
     "Build": "build",
     "BuildResult": "build",
+    "EngineLimits": "engine",
     "Extension": "build",
     "LakeInputs": "build",
-    "EngineLimits": "engine",
+    "MemoryStore": "store",
+    "Model": "folder",
+    "ModelStore": "store",
     "ParquetFiles": "engine",
     "Relation": "engine",
-    "open_engine": "engine",
-    "Model": "folder",
+    "STATE_NAME": "store",
+    "Sandbox": "sandbox",
+    "check_query": "sandbox",
+    "is_mart": "marts",
+    "load_audits": "audit",
     "load_models": "folder",
+    "model_params": "params",
+    "open_engine": "engine",
+    "open_sandbox": "sandbox",
+    "parse_references": "references",
+    "quote_text": "engine",
+    "read_relation": "engine",
+    "read_states": "store",
+    "run_audit": "audit",
     "seed_files": "folder",
     "sql_folder": "folder",
-    "MemoryStore": "store",
-    "ModelStore": "store",
+    "write_marts": "marts",
 }
-__all__ = list(_HOMES)
+__all__ = [
+    "Build",
+    "BuildResult",
+    "EngineLimits",
+    "Extension",
+    "LakeInputs",
+    "MemoryStore",
+    "Model",
+    "ModelStore",
+    "ParquetFiles",
+    "Relation",
+    "STATE_NAME",
+    "Sandbox",
+    "check_query",
+    "is_mart",
+    "load_audits",
+    "load_models",
+    "model_params",
+    "open_engine",
+    "open_sandbox",
+    "parse_references",
+    "quote_text",
+    "read_relation",
+    "read_states",
+    "run_audit",
+    "seed_files",
+    "sql_folder",
+    "write_marts",
+]
 
 
 def __getattr__(name: str) -> Any:

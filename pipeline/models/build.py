@@ -122,7 +122,7 @@ class Build:
             self.on_model(model.name)
             self._build(model)
         table = states_table(self.states)
-        self.store.write(STATE_NAME, table.to_reader(), replace_dates=None)
+        self.store.write(STATE_NAME, table.to_reader(), replace_dates=None, by_event_date=False)
         return self.result
 
     def _register_lake(self) -> None:
@@ -244,7 +244,7 @@ class Build:
             return
         rows = self.connection.sql(query)
         self.result.written[name] = self._count(name)
-        self.store.write(name, rows.to_arrow_reader(), replace_dates=None)
+        self.store.write(name, rows.to_arrow_reader(), replace_dates=None, by_event_date=False)
 
     def _fingerprint(self, name: str) -> dict[str, str]:
         """Hash a relation's rows per event date, or as a whole where it has none."""
@@ -303,7 +303,7 @@ class Build:
         audit_grain(self.connection, model, fresh)
         count = self._count(fresh)
         rows = self.connection.sql(f"from {fresh}").to_arrow_reader()
-        self.store.write(model.name, rows, replace_dates=None if replace_all else run)
+        self.store.write(model.name, rows, replace_dates=None if replace_all else run, by_event_date=True)
         self.connection.execute(f"drop table {fresh}")
         return count
 

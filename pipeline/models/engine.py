@@ -7,7 +7,7 @@ they can be read. This module must never let DuckDB open an archive, load an ext
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -113,6 +113,15 @@ def _scan_files(files: ParquetFiles) -> str:
     columns = ", ".join(f'"{name}"' for name in files.schema.names)
     hive = ", hive_partitioning = true, hive_types = {'event_date': date}" if files.is_by_event_date else ""
     return f"select {columns} from read_parquet([{paths}]{hive or ', hive_partitioning = false'})"  # noqa: S608 - quoted
+
+
+def read_relation(relation: Relation, columns: Iterable[str]) -> pa.Table:
+    """Read some columns of a relation."""
+    names = ", ".join(f'"{name}"' for name in columns)
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("set timezone = 'UTC'")
+        register_relation(connection, "relation", relation)
+        return connection.sql(f"select {names} from relation").to_arrow_table()  # noqa: S608 - quoted
 
 
 def quote_text(text: str) -> str:

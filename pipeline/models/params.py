@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from pipeline.settings import DetectionSettings
@@ -23,15 +23,14 @@ def model_params(detection: DetectionSettings, *, since: date | None = None, unt
     Args:
         detection: thresholds; each is a parameter of its own name, lists as text lists.
         since: first date of the run; ``None`` for no bound.
-        until: last date of the run, included; ``None`` for no bound.
+        until: first date after the run; ``None`` for no bound.
 
     Returns:
         The settings, and ``start_at``, ``end_at``: UTC, half-open.
     """
     values = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(detection).items()}
-    end = LAST_DAY if until is None else until + timedelta(days=1)
     return {
         **values,
         "start_at": datetime.combine(since or FIRST_DAY, time(), UTC),
-        "end_at": datetime.combine(end, time(), UTC),
+        "end_at": datetime.combine(until or LAST_DAY, time(), UTC),
     }

@@ -35,8 +35,10 @@ class ModelStore(Protocol):
     def read(self, name: str) -> Relation | None:
         """Return the model's rows as last written, or ``None`` if it never was."""
 
-    def write(self, name: str, rows: pa.RecordBatchReader, *, replace_dates: Collection[date] | None) -> None:
-        """Replace the whole model, or only its rows of some event dates."""
+    def write(
+        self, name: str, rows: pa.RecordBatchReader, *, replace_dates: Collection[date] | None, by_event_date: bool
+    ) -> None:
+        """Replace the whole model, or only its rows of some event dates; ``by_event_date`` says how it is kept."""
 
 
 @dataclass(slots=True)
@@ -49,11 +51,13 @@ class MemoryStore:
         """Return the table kept under ``name``."""
         return self.tables.get(name)
 
-    def write(self, name: str, rows: pa.RecordBatchReader, *, replace_dates: Collection[date] | None) -> None:
+    def write(
+        self, name: str, rows: pa.RecordBatchReader, *, replace_dates: Collection[date] | None, by_event_date: bool
+    ) -> None:
         """Keep the rows, beside those of other dates where only some are replaced."""
         table = rows.read_all()
         kept = self.tables.get(name)
-        if replace_dates is not None and kept is not None:
+        if by_event_date and replace_dates is not None and kept is not None:
             gone = pc.is_in(kept["event_date"], value_set=pa.array(sorted(replace_dates), pa.date32()))
             table = pa.concat_tables([kept.filter(pc.invert(gone)), table]).sort_by("event_date")
         self.tables[name] = table

@@ -1,0 +1,164 @@
+"""Build the models of a lake: the job behind ``policytrail build``.
+
+What enters: a lake's path and settings. What leaves: ``models/`` and ``policytrail.duckdb`` in the lake, and a
+``BuildReport``. This module must never write to ``events``, ``archives`` or ``quarantine``.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from pipeline import schema
+from pipeline.jobs.build_access import LakeModelStore, open_scratch, read_inputs
+from pipeline.jobs.build_extensions import policy_extensions
+from pipeline.jobs.lake_access import open_job_lake
+from pipeline.jobs.progress import Progress, Silent
+from pipeline.lake import Lake
+from pipeline.models import (
+    Build,
+    BuildResult,
+    EngineLimits,
+    is_mart,
+    load_audits,
+    load_models,
+    model_params,
+    open_engine,
+    run_audit,
+    seed_files,
+    sql_folder,
+    write_marts,
+)
+from pipeline.settings import Settings
+
+MARTS_FILE = "policytrail.duckdb"
+BUILD_LIMITS = EngineLimits(memory="2GiB")
+_STAGE = "build"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """What one build did.
+
+    Attributes:
+        batch_number: the lake's newest batch that the models now include.
+        changed_dates: event dates that were new or changed since the last build, sorted.
+        rows_written: rows per model that was written.
+        models_unchanged: models that needed no work, sorted.
+        timings_seconds: per model, and ``total``.
+    """
+
+    batch_number: int
+    changed_dates: tuple[date, ...]
+    rows_written: dict[str, int]
+    models_unchanged: tuple[str, ...]
+    timings_seconds: dict[str, float] = field(default_factory=dict)
+
+
+def build_lake(
+    lake_path: str,
+    settings: Settings,
+    *,
+    since: date | None = None,
+    until: date | None = None,
+    progress: Progress | None = None,
+) -> BuildReport:
+    """Build every model over the lake's newest version; only what changed is made again.
+
+    Args:
+        lake_path: a folder or ``s3://bucket/prefix`` with a lake.
+        settings: thresholds become the models' parameters.
+        since: first date of the report's period; models that name ``$start_at`` are bounded by it.
+        until: first date after it.
+        progress: hears which model is being built.
+
+    Returns:
+        What was done.
+
+    Raises:
+        UsageError: there is no lake at that path.
+        ModelError: a model failed to build or failed its audit; models before it are stored, none is half-written.
+        LakeError: the lake could not be read or written.
+    """
+    progress = progress or Silent()
+    lake = open_job_lake(lake_path, settings)
+    lake.complete_batches()
+    inputs = read_inputs(lake, lake.snapshot())
+    store = LakeModelStore(lake)
+    folder = sql_folder()
+    models = load_models(folder)
+    extensions = policy_extensions(store)
+    clock = _Clock(progress)
+    progress.start(_STAGE, len(models) + len(extensions), "models")
+    with open_scratch(lake) as scratch:
+        connection = open_engine(str(scratch / "build.duckdb"), BUILD_LIMITS, scratch=scratch)
+        with connection:
+            build = Build(
+                connection=connection,
+                models=models,
+                lake=inputs,
+                store=store,
+                params=model_params(settings.detection, since=since, until=until),
+                seeds=seed_files(folder),
+                extensions=extensions,
+                known_columns=frozenset({*schema.EVENTS.names, *schema.ARCHIVES.names, *schema.QUARANTINE.names}),
+                on_model=clock.begin,
+            )
+            result = build.run()
+            clock.begin("audits")
+            for name, (sql, path) in load_audits(folder).items():
+                run_audit(connection, name, sql, path)
+            clock.begin(MARTS_FILE)
+            marts = [model for model in models if is_mart(model)]
+            if _marts_are_stale(lake, result, [model.name for model in marts]):
+                write_marts(connection, marts, scratch / MARTS_FILE)
+                _publish(lake, scratch / MARTS_FILE)
+    clock.end()
+    progress.finish(_STAGE)
+    return BuildReport(
+        batch_number=inputs.batch_number,
+        changed_dates=tuple(sorted(result.changed_dates)),
+        rows_written=result.written,
+        models_unchanged=tuple(sorted(result.unchanged)),
+        timings_seconds=clock.seconds,
+    )
+
+
+def _marts_are_stale(lake: Lake, result: BuildResult, marts: list[str]) -> bool:
+    if lake.location.is_remote:
+        return True
+    missing = not (Path(lake.location.root) / MARTS_FILE).exists()
+    return missing or any(name in result.written for name in marts)
+
+
+def _publish(lake: Lake, file: Path) -> None:
+    """Put the finished database in its place at once: readers see the old one or the new one."""
+    if lake.location.is_remote:
+        lake.location.write_file(MARTS_FILE, file.read_bytes())
+    else:
+        file.replace(Path(lake.location.root) / MARTS_FILE)
+
+
+class _Clock:
+    """Times models and tells a progress about them."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.seconds: dict[str, float] = {}
+        self._progress = progress
+        self._name = ""
+        self._since = self._start = time.monotonic()
+
+    def begin(self, name: str) -> None:
+        """A model begins; the one before it is done."""
+        now = time.monotonic()
+        if self._name:
+            self.seconds[self._name] = self.seconds.get(self._name, 0.0) + round(now - self._since, 3)
+            self._progress.advance(_STAGE)
+        self._name, self._since = name, now
+
+    def end(self) -> None:
+        """The last one is done."""
+        self.begin("")
+        self.seconds["total"] = round(time.monotonic() - self._start, 3)

@@ -1,0 +1,91 @@
+"""How the models' room reads and writes a lake: its snapshot as relations, its models as a store.
+
+What enters: an open lake. What leaves: ``LakeInputs``, ``LakeModelStore``. This module must never decide what to build.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipeline import schema
+from pipeline.lake import Lake, LakeSnapshot, SnapshotFile
+from pipeline.models import LakeInputs, ParquetFiles, Relation
+
+STALE_SECONDS = 24 * 3600
+
+
+def read_inputs(lake: Lake, snapshot: LakeSnapshot) -> LakeInputs:
+    """Describe one snapshot for the models: files on disk, datasets on S3."""
+    dates: dict[date, int] = {}
+    for item in snapshot.events:
+        if item.event_date is not None:
+            dates[item.event_date] = dates.get(item.event_date, 0) + item.rows
+
+    def relation(name: str, files: tuple[SnapshotFile, ...], columns: pa.Schema) -> Relation:
+        if lake.location.is_remote:
+            return snapshot.open_dataset(name)
+        return ParquetFiles(tuple(item.uri for item in files), columns, is_by_event_date=name == "events")
+
+    return LakeInputs(
+        events=relation("events", snapshot.events, schema.EVENTS),
+        archives=relation("archives", snapshot.archives, schema.ARCHIVES),
+        quarantine=relation("quarantine", snapshot.quarantine, schema.QUARANTINE),
+        batch_number=snapshot.batch_number,
+        event_dates=dict(sorted(dates.items())),
+        changed_dates=lake.changed_dates,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LakeModelStore:
+    """A ``ModelStore`` in the lake's ``models/``."""
+
+    lake: Lake
+
+    def read(self, name: str) -> Relation | None:
+        """Return a model's newest version, or ``None`` if it was never built."""
+        if name not in self.lake.list_models():
+            return None
+        dataset = self.lake.read_model(name)
+        if self.lake.location.is_remote:
+            return dataset
+        files = self.lake.model_files(name)
+        by_date = any(item.event_date is not None for item in files)
+        return ParquetFiles(tuple(item.uri for item in files), dataset.schema, is_by_event_date=by_date)
+
+    def write(
+        self, name: str, rows: pa.RecordBatchReader, *, replace_dates: Collection[date] | None, by_event_date: bool
+    ) -> None:
+        """Replace the model, or its rows of some dates, in one commit."""
+        self.lake.write_model(name, rows, replace_dates=replace_dates, by_event_date=by_event_date)
+
+
+@contextmanager
+def open_scratch(lake: Lake) -> Iterator[Path]:
+    """Yield an empty folder for spilled data, on the lake's own disk, and remove it afterwards.
+
+    What a killed build left behind a day ago goes too.
+    """
+    if lake.location.is_remote:
+        with tempfile.TemporaryDirectory(prefix="policytrail-") as folder:
+            yield Path(folder)
+        return
+    parent = Path(lake.location.root) / "_scratch"
+    parent.mkdir(exist_ok=True)
+    for old in parent.iterdir():
+        if time.time() - old.stat().st_mtime > STALE_SECONDS:
+            shutil.rmtree(old, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix="build-", dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

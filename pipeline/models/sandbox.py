@@ -1,0 +1,120 @@
+"""One SELECT over a lake, with no way out of it.
+
+What enters: relations as Arrow datasets or tables, the SQL of views, and a query from anyone. What leaves: its rows.
+This module must never run a statement that is not a single SELECT, and DuckDB itself may open no file here:
+``allowed_directories`` was tried, and a COPY overwrote a live data file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow as pa
+
+from pipeline.errors import ModelError, UsageError
+from pipeline.models.engine import EngineLimits, ParquetFiles, Relation, open_engine, register_relation
+from pipeline.models.references import READERS, parse_references
+
+CATALOGUE = frozenset({"information_schema.tables", "information_schema.columns"})
+"""What a query may read beside the lake: the names of what it can read."""
+
+QUERY_LIMITS = EngineLimits(memory="2GiB")
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """A locked connection; ``run`` is all it does."""
+
+    connection: duckdb.DuckDBPyConnection
+    names: frozenset[str]
+
+    def run(self, sql: str, *, timeout_seconds: float | None = None) -> pa.Table:
+        """Run one SELECT.
+
+        Args:
+            sql: exactly one SELECT over the sandbox's relations.
+            timeout_seconds: the query is stopped after so long; ``None`` for no bound.
+
+        Returns:
+            Its rows.
+
+        Raises:
+            UsageError: it is not one SELECT, names what is not there, fails, or takes too long.
+        """
+        check_query(sql, self.names)
+        timer = threading.Timer(timeout_seconds or 0, self.connection.interrupt)
+        if timeout_seconds is not None:
+            timer.start()
+        try:
+            return self.connection.sql(sql).to_arrow_table()
+        except duckdb.InterruptException as error:
+            raise UsageError(f"the query ran longer than {timeout_seconds:g} seconds and was stopped") from error
+        except duckdb.Error as error:
+            raise UsageError(f"the query failed: {error}") from error
+        finally:
+            timer.cancel()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
+
+def open_sandbox(
+    relations: Mapping[str, Relation], views: Iterable[tuple[str, str]] = (), *, limits: EngineLimits = QUERY_LIMITS
+) -> Sandbox:
+    """Open a sandbox over some relations.
+
+    Args:
+        relations: name to Arrow table or dataset; files by path are refused, since DuckDB may open none.
+        views: names and SELECTs over what came before, in order.
+        limits: memory and threads; a query that needs more fails, nothing is spilled to disk.
+
+    Returns:
+        A sandbox in which nothing else can be read and nothing written.
+    """
+    connection = open_engine(":memory:", limits, scratch=None)
+    names = set(relations)
+    for name, relation in relations.items():
+        if isinstance(relation, ParquetFiles):
+            raise ModelError(f"{name} is given as files: a sandbox reads Arrow only")
+        register_relation(connection, name, relation)
+    for name, sql in views:
+        connection.execute(f"create view {name} as {sql}")
+        names.add(name)
+    connection.execute("set python_enable_replacements = false")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
+    return Sandbox(connection, frozenset(names))
+
+
+def check_query(sql: str, names: frozenset[str]) -> None:
+    """Refuse whatever is not one SELECT over known relations.
+
+    Raises:
+        UsageError: says what was refused and what would do.
+    """
+    try:
+        with duckdb.connect(":memory:") as parser:
+            statements = parser.extract_statements(sql)
+    except duckdb.Error as error:
+        raise UsageError(f"the query is not SQL: {error}") from error
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        kinds = ", ".join(statement.type.name for statement in statements) or "nothing"
+        raise UsageError(f"a query is exactly one SELECT; this is {kinds}", hint="one SELECT, no ';' in between")
+    try:
+        references = parse_references(sql)
+    except ModelError as error:
+        raise UsageError(f"a query is exactly one SELECT: {error.message}") from error
+    if references.functions - READERS:
+        refused = ", ".join(sorted(references.functions - READERS))
+        raise UsageError(f"a query may not call {refused}", hint="events, deliveries, archives, quarantine and models")
+    if references.params:
+        raise UsageError(f"a query has no parameters: {', '.join(sorted(references.params))}")
+    for name in sorted({item.removeprefix("main.") for item in references.relations} - names - CATALOGUE):
+        near = difflib.get_close_matches(name, sorted(names), n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(sorted(names))}"
+        raise UsageError(f"there is no relation {name!r} here", hint=hint)
