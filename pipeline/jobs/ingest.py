@@ -65,7 +65,7 @@ def ingest_sources(
         executor: where tasks run; by default forkserver processes, one a processor.
         progress: receives stages and counts.
         verifier: judges ledger rows against digests before they are committed.
-        retry_quarantined: read again what is in quarantine.
+        retry_quarantined: read again what is in quarantine, and nothing else.
         should_stop: asked between tasks; once true, what was read is committed and the rest left for the next run.
         on_step: called after each step of a commit with its name; for tests.
 
@@ -132,9 +132,12 @@ class _IngestRun:
         known: set[tuple[str, str]] = set()
         is_one = len(self.sources) == 1
         with self.timed(_LISTING), self.stage(_LISTING, None, "objects"):
-            for listed in self._list_sources(since, until):
+            for listed in self._list_sources(since, until, may_be_empty=retry_quarantined):
                 key = (listed.uri, listed.version)
-                if key in self.known and key not in self.retries:
+                if retry_quarantined:
+                    if key in self.retries:
+                        fresh.setdefault(key, listed)
+                elif key in self.known:
                     self.tally.unchanged += is_one or key not in known
                     if not is_one:
                         known.add(key)
@@ -143,7 +146,7 @@ class _IngestRun:
         self.tally.listed = self.tally.unchanged + len(fresh)
         return order_objects(list(fresh.values()))
 
-    def _list_sources(self, since: date | None, until: date | None) -> Iterator[ListedObject]:
+    def _list_sources(self, since: date | None, until: date | None, *, may_be_empty: bool) -> Iterator[ListedObject]:
         is_empty = True
         for source in self.sources.values():
             for number, listed in enumerate(source.list_objects(since=since, until=until)):
@@ -151,7 +154,7 @@ class _IngestRun:
                     self.progress.advance(_LISTING, 1000 if number else 1)
                 is_empty = False
                 yield listed
-        if is_empty and since is None and until is None:
+        if is_empty and since is None and until is None and not may_be_empty:
             raise UsageError("; ".join(source.describe_empty() for source in self.sources.values()))
 
     def read_objects(self, objects: list[ListedObject]) -> None:

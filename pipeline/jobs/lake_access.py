@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from importlib import import_module
 
 from pipeline.lake.lake import Lake, open_lake_tables
 from pipeline.settings import S3Settings, Settings
@@ -50,5 +49,20 @@ def storage_options(settings: S3Settings) -> dict[str, str]:
         "aws_allow_http": "true" if settings.endpoint_url.startswith("http://") else "",
     }
     if settings.profile or settings.role_arn:
-        options |= import_module("pipeline.source.s3_clients").storage_credentials(settings)
+        options |= _resolve_credentials(settings)
     return {name: value for name, value in options.items() if value}
+
+
+def _resolve_credentials(settings: S3Settings) -> dict[str, str]:
+    """Credentials of a profile or role as they are now; the store's own chain knows neither setting."""
+    from pipeline.source.s3_clients import make_session  # boto3: only for a lake on S3
+
+    credentials = make_session(settings).get_credentials()
+    if credentials is None:
+        return {}
+    frozen = credentials.get_frozen_credentials()
+    return {
+        "aws_access_key_id": frozen.access_key or "",
+        "aws_secret_access_key": frozen.secret_key or "",
+        "aws_session_token": frozen.token or "",
+    }

@@ -30,11 +30,10 @@ _UNREPEATED = {
     "raw_record",
     "unknown_members",
 }
-_DICTIONARY_COLUMNS = [
-    field.name
-    for field in EVENTS
-    if (pa.types.is_string(field.type) or pa.types.is_list(field.type)) and field.name not in _UNREPEATED
+DICTIONARY_COLUMNS = [
+    field.name for field in EVENTS if pa.types.is_string(field.type) and field.name not in _UNREPEATED
 ]
+"""Columns whose values repeat: identities, names, places."""
 _STATISTICS_COLUMNS = ["event_time", "event_id", "recipient_account_id", "event_name", "event_source", "archive_uri"]
 _EPOCH = date(1970, 1, 1)
 
@@ -97,7 +96,7 @@ def encode_event_file(rows: pa.Table, *, compression_level: int = 1) -> pa.Buffe
     return encode_parquet(
         rows.drop_columns(["event_date"]),
         compression_level=compression_level,
-        dictionary_columns=_DICTIONARY_COLUMNS,
+        dictionary_columns=[*DICTIONARY_COLUMNS, "parse_flags.list.element"],
         statistics_columns=_STATISTICS_COLUMNS,
     )
 

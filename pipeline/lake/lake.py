@@ -7,16 +7,24 @@ rows of ``events`` in memory; that is done file by file in the modules that it c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 
 import pyarrow as pa
 import pyarrow.dataset as pads
 
 from pipeline.errors import UsageError
 from pipeline.lake.commit import BatchPart, CommitResult, Committer
-from pipeline.lake.layout import ARCHIVES, LakeLocation, check_format, locate_lake, write_format
+from pipeline.lake.compaction import CompactionResult, compact_table
+from pipeline.lake.layout import ARCHIVES, EVENTS, QUARANTINE, LakeLocation, check_format, locate_lake, write_format
 from pipeline.lake.ledger import KNOWN_COLUMNS, KnownVersions, collect_contents, collect_dates, select_latest
-from pipeline.lake.model_tables import list_model_files, open_model, read_model_metadata, write_model
+from pipeline.lake.model_tables import (
+    discard_old_versions,
+    list_model_files,
+    open_model,
+    read_model_metadata,
+    write_model,
+)
+from pipeline.lake.plans import read_commit_time
 from pipeline.lake.snapshot import LakeSnapshot, SnapshotFile, take_snapshot
 from pipeline.lake.tables import create_tables, load_table
 from pipeline.schema import ARCHIVES as ARCHIVES_SCHEMA
@@ -90,6 +98,22 @@ class Lake:
     def snapshot(self) -> LakeSnapshot:
         """One consistent reading of events, ledger and quarantine."""
         return take_snapshot(self.location)
+
+    def compact(self, *, on_merge: Callable[[int], None] = lambda files: None) -> list[CompactionResult]:
+        """Merge small files of events, ledger and quarantine; old versions stay readable (compaction.py)."""
+        return [compact_table(self.location, name, on_merge=on_merge) for name in (EVENTS, ARCHIVES, QUARANTINE)]
+
+    def discard_old_models(self, *, keep_hours: int = 168) -> int:
+        """Delete files of replaced versions of models; they can be built again, evidence can not.
+
+        Returns:
+            Files deleted.
+        """
+        return sum(discard_old_versions(self.location, name, keep_hours=keep_hours) for name in self.list_models())
+
+    def last_commit_at(self) -> datetime | None:
+        """When the newest batch was planned; ``None`` before the first."""
+        return read_commit_time(self.location)
 
     def write_model(
         self,

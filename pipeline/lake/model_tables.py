@@ -18,7 +18,6 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from pipeline.errors import LakeError
 from pipeline.lake.layout import MODELS, LakeLocation
 from pipeline.lake.snapshot import SnapshotFile, describe_files
-from pipeline.lake.tables import RETENTION
 from pipeline.schema import TIMESTAMP
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
@@ -65,7 +64,6 @@ def write_model(
             schema_mode=None if predicate else "overwrite",
             predicate=predicate,
             partition_by=["event_date"] if by_event_date or dates is not None else None,
-            configuration=None if exists else RETENTION,
             storage_options=dict(location.storage) or None,
             commit_properties=CommitProperties(custom_metadata={"policytrail": dict(metadata or {})}),
         )
@@ -101,6 +99,20 @@ def read_model_metadata(location: LakeLocation, name: str) -> dict[str, str]:
         if kept is not None:
             return dict(kept)
     return {}
+
+
+def discard_old_versions(location: LakeLocation, name: str, *, keep_hours: int) -> int:
+    """Delete files that no version of the last ``keep_hours`` names.
+
+    Returns:
+        Files deleted.
+    """
+    table = open_model(location, name)
+    try:
+        gone = table.vacuum(retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False)
+    except (DeltaError, OSError) as error:
+        raise LakeError(f"cannot clean model {name}: {error}") from error
+    return len(gone)
 
 
 def _load(location: LakeLocation, name: str) -> DeltaTable | None:

@@ -39,6 +39,11 @@ class FileAction:
     rows: int
     stats: str
 
+    @property
+    def first(self) -> str:
+        """Smallest value of the measured column, as text: what orders files of a partition."""
+        return str(next(iter(json.loads(self.stats).get("minValues", {}).values()), ""))
+
     def to_json(self) -> dict[str, Any]:
         """The form kept in a plan."""
         return {

@@ -11,6 +11,7 @@ on S3), which is the compare-and-swap that a batch needs, with one code path and
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from deltalake import DeltaTable
@@ -71,6 +72,14 @@ def read_plan(plans: DeltaTable) -> Plan | None:
         if document is not None and document["number"] == number:
             return Plan.from_json(document)
     raise LakeError(f"plan {number} is missing from {plans.table_uri}", hint="restore _plans/ from a backup")
+
+
+def read_commit_time(location: LakeLocation) -> datetime | None:
+    """When the newest plan was written, by the clock of the run that wrote it; ``None`` before the first."""
+    for commit in load_plans(location).history(_LOOK_BACK):
+        if commit.get("plan") is not None:
+            return datetime.fromtimestamp(commit["timestamp"] / 1000, tz=UTC)
+    return None
 
 
 def create_plan(plans: DeltaTable, plan: Plan) -> None:

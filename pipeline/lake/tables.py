@@ -146,13 +146,20 @@ def make_remove(path: str, size: int, partition: Mapping[str, str | None]) -> Re
     return RemoveAction(path, False, int(time.time() * 1000), size, dict(partition))
 
 
+def _sortable(value: Any) -> str:
+    return f"{value:020d}" if isinstance(value, int) else str(value)
+
+
 def list_files(table: DeltaTable) -> list[FileAction]:
     """Visible files of a loaded table, ordered by path."""
     actions = pa.table(table.get_add_actions(flatten=True))
     partitions = [name for name in actions.column_names if name.startswith("partition.")]
+    measured = next((name for name in ("min.event_time", "min.batch_number") if name in actions.column_names), None)
+    columns = ["path", "size_bytes", "num_records", *partitions, *([measured] if measured else [])]
     files = []
-    for row in actions.select(["path", "size_bytes", "num_records", *partitions]).to_pylist():
+    for row in actions.select(columns).to_pylist():
         partition = {name.removeprefix("partition."): str(row[name]) for name in partitions}
-        stats = json.dumps({"numRecords": row["num_records"]})
+        low = {} if measured is None else {measured: _sortable(row[measured])}
+        stats = json.dumps({"numRecords": row["num_records"], "minValues": low})
         files.append(FileAction(row["path"], row["size_bytes"], partition, row["num_records"] or 0, stats))
     return sorted(files, key=lambda item: item.path)
