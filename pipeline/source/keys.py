@@ -213,15 +213,21 @@ def _merge(path: ArchiveKey, kind: ObjectKind, name: re.Match[str] | None) -> Ar
     )
 
 
+@lru_cache(maxsize=4096)
 def _instant(text: str) -> datetime | None:
     """``20240105T0010Z`` or ``20240105T001000Z``; ``None`` for a time that no calendar has."""
-    digits = text[:8] + text[9:-1]
-    if len(digits) not in (12, 14):
+    if len(text) not in (14, 16):
         return None
     try:
-        parts = [int(digits[:4])] + [int(digits[at : at + 2]) for at in range(4, len(digits), 2)]
-        year, month, day, hour, minute, *rest = parts
-        return datetime(year, month, day, hour, minute, rest[0] if rest else 0, tzinfo=UTC)
+        return datetime(
+            int(text[:4]),
+            int(text[4:6]),
+            int(text[6:8]),
+            int(text[9:11]),
+            int(text[11:13]),
+            int(text[13:15]) if len(text) == 16 else 0,
+            tzinfo=UTC,
+        )
     except ValueError:
         return None
 

@@ -15,21 +15,14 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
+from pipeline.errors import Location, SourceError
 from pipeline.source.keys import does_overlap, parse_period
+from pipeline.source.pages import Entry, Page, page_of
 from pipeline.source.s3_errors import FAILURES, explain_listing
-
-
-class Entry(NamedTuple):
-    """One object of a listing."""
-
-    key: str
-    etag: str
-    size: int
-    modified_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +93,11 @@ class Listing:
     def _list_shard(self, shard: _Shard) -> _Outcome:
         """One page of a shard, and what is left of it: its next page, or the prefixes below it."""
         by_folder = shard.is_split or (self._is_bounded and parse_period(shard.prefix) is None)
-        answer = self._request(shard, by_folder)
-        token = answer.get("NextContinuationToken", "")
-        entries = [
-            Entry(item["Key"], item["ETag"].strip('"'), item["Size"], item["LastModified"])
-            for item in answer.get("Contents", ())
-        ]
+        page = self._request(shard, by_folder)
+        entries, token = page.entries, page.token
         if by_folder:
-            folders = [found["Prefix"] for found in answer.get("CommonPrefixes", ())]
-            parts = _interleave(entries, [folder for folder in folders if self._is_wanted(folder)], shard.after)
+            folders = [folder for folder in page.folders if self._is_wanted(folder)]
+            parts = _interleave(entries, folders, shard.after)
             return [*parts, replace(shard, token=token, is_split=True)] if token else parts
         if not token:
             return [entries]
@@ -125,7 +114,8 @@ class Listing:
         period = parse_period(folder)
         return period is None or does_overlap(period, self.since, self.until)
 
-    def _request(self, shard: _Shard, by_folder: bool) -> Any:
+    def _request(self, shard: _Shard, by_folder: bool) -> Page:
+        uri = f"s3://{self.bucket}/{shard.prefix}"
         arguments = {"Bucket": self.bucket, "Prefix": shard.prefix}
         if by_folder:
             # No StartAfter here: stores differ in whether a folder that holds such a key is then still named.
@@ -135,9 +125,12 @@ class Listing:
         if shard.token:
             arguments["ContinuationToken"] = shard.token
         try:
-            return self.client.list_objects_v2(**arguments)
+            page = page_of(self.client.list_objects_v2(**arguments))
         except FAILURES as error:
-            raise explain_listing(error, f"s3://{self.bucket}/{shard.prefix}") from error
+            raise explain_listing(error, uri) from error
+        if page is None:
+            raise SourceError("the answer is no listing that S3 would give", location=Location(uri))
+        return page
 
 
 def _interleave(entries: list[Entry], folders: list[str], after: str) -> _Outcome:

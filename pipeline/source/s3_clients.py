@@ -19,6 +19,7 @@ from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshabl
 from botocore.exceptions import NoCredentialsError
 
 from pipeline.settings import S3Settings
+from pipeline.source.pages import attach_parser
 from pipeline.source.s3_errors import FAILURES, explain_client
 
 _DEFAULT_REGION = "us-east-1"
@@ -69,12 +70,15 @@ def _client(service: str, settings: S3Settings, region: str, attempts: int, _pro
         request_checksum_calculation="when_required",
     )
     try:
-        return session.client(
+        client = session.client(
             service,
             region_name=region or session.region_name or _DEFAULT_REGION,
             endpoint_url=(settings.endpoint_url or None) if service == "s3" else None,
             config=config,
         )
+        if service == "s3":
+            attach_parser(client)
+        return client
     except (*FAILURES, ValueError) as error:  # ValueError: botocore's answer to an endpoint that is no URL
         raise explain_client(error) from error
 
