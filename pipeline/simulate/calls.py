@@ -10,6 +10,7 @@ Source: AWS IAM API Reference; shapes compared with real events.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -44,12 +45,12 @@ def document(*statements: dict[str, Any]) -> Document:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-def allow(actions: str | list[str], resources: str | list[str] = "*", **more: Any) -> dict[str, Any]:
+def allow(actions: str | Sequence[str], resources: str | Sequence[str] = "*", **more: Any) -> dict[str, Any]:
     """Return an Allow statement."""
     return {"Effect": "Allow", "Action": actions, "Resource": resources, **more}
 
 
-def deny(actions: str | list[str], resources: str | list[str] = "*", **more: Any) -> dict[str, Any]:
+def deny(actions: str | Sequence[str], resources: str | Sequence[str] = "*", **more: Any) -> dict[str, Any]:
     """Return a Deny statement."""
     return {"Effect": "Deny", "Action": actions, "Resource": resources, **more}
 
@@ -189,21 +190,30 @@ def create_function(ids: Entropy, role: Role, name: str, region: str) -> Call:
 
 def harmful_uses(ids: Entropy, session: Session) -> list[Call]:
     """Return calls that administrators and intruders alike make, none of them part of a developer's ordinary day."""
-    account = session.account_id
-    name = ids.letters(6).lower()
+    account, name = session.account_id, ids.letters(6).lower()
     bucket = f"exports-{account[:4]}"
+    snapshot = f"snap-0{ids.hex(16)}"
+    key = f"arn:aws:kms:us-east-1:{account}:key/{ids.uuid()}"
+    shared = {"add": {"items": [{"userId": ids.digits(12)}]}}
+    sharing = {"snapshotId": snapshot, "attributeType": "CREATE_VOLUME_PERMISSION", "createVolumePermission": shared}
+    policy = {
+        "bucketName": bucket,
+        "Host": f"{bucket}.s3.amazonaws.com",
+        "policy": "",
+        "bucketPolicy": {"Statement": []},
+    }
     return [
         Call("secretsmanager", "ListSecrets", {"maxResults": 100}, read_only=True),
         Call("secretsmanager", "GetSecretValue", {"secretId": f"prod/{name}/database"}, read_only=True),
-        Call("s3", "PutBucketPolicy", {"bucketName": bucket, "Host": f"{bucket}.s3.amazonaws.com", "policy": ""}),
+        Call("s3", "PutBucketPolicy", policy),
         Call("rds", "CreateDBSnapshot", {"dBInstanceIdentifier": name, "dBSnapshotIdentifier": f"{name}-copy"}),
-        Call("ec2", "ModifySnapshotAttribute", {"snapshotId": f"snap-0{ids.hex(16)}", "attributeType": "CREATE_VOLUME_PERMISSION", "createVolumePermission": {"add": {"items": [{"userId": ids.digits(12)}]}}}, {"_return": True}),
+        Call("ec2", "ModifySnapshotAttribute", sharing, {"_return": True}),
         Call("iam", "ListUsers", None, read_only=True),
         Call("iam", "GetAccountAuthorizationDetails", {"maxItems": 1000}, read_only=True),
-        Call("kms", "ScheduleKeyDeletion", {"keyId": f"arn:aws:kms:us-east-1:{account}:key/{ids.uuid()}", "pendingWindowInDays": 7}),
-        Call("ec2", "DeleteSnapshot", {"snapshotId": f"snap-0{ids.hex(16)}"}, {"_return": True}),
+        Call("kms", "ScheduleKeyDeletion", {"keyId": key, "pendingWindowInDays": 7}),
+        Call("ec2", "DeleteSnapshot", {"snapshotId": snapshot}, {"_return": True}),
         Call("dynamodb", "DeleteTable", {"tableName": f"{name}-state"}),
-    ]  # fmt: skip
+    ]
 
 
 def set_default_version(policy_arn: str, version: str) -> Call:

@@ -19,6 +19,7 @@ from pipeline.simulate.entropy import Entropy
 from pipeline.simulate.labels import LABELS_SCHEMA, Label
 from pipeline.simulate.organisation import Organisation, build_organisation
 from pipeline.simulate.record import Event
+from pipeline.simulate.routine import play_routine
 from pipeline.simulate.scenarios import SCENARIOS
 from pipeline.simulate.session import iso
 from pipeline.simulate.staff import Staff
@@ -30,6 +31,9 @@ DEFAULT_START = datetime(2025, 3, 3, tzinfo=UTC)
 
 MIN_SCENARIO_DAYS = 11
 """Scenarios need a week of history before them and a day after."""
+
+MIN_ROUTINE_EVENTS = 5_000
+"""Smaller corpora have no routine changes of permissions: they would be nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +61,11 @@ class Corpus:
         self._cast = Cast(self.org)
         self._start = options.start.timestamp()
         self._planned: list[Event] = []
-        self._repeats: dict[str, int] = {}
+        self._repeats: set[str] = set()
         self._plan(_chosen(options))
+        if options.events >= MIN_ROUTINE_EVENTS:
+            self._plan_routine()
+        self._planned.sort()
         ids = Entropy(options.seed, "delivery")
         self.delivery = Delivery(
             ids, LAYOUTS[options.layout], organization_id=self.org.organization_id if options.is_organization else ""
@@ -72,8 +79,12 @@ class Corpus:
                 )
                 self.labels.append(SCENARIOS[name](stage, number))
                 self._planned += stage.events
-                self._repeats |= {event.event_id: 1 for event in stage.repeats}
-        self._planned.sort()
+                self._repeats |= {event.event_id for event in stage.repeats}
+
+    def _plan_routine(self) -> None:
+        stage = Stage(self._cast, Entropy(self.options.seed, "routine"), self._start, self.options.days)
+        play_routine(stage)
+        self._planned += stage.events
 
     @property
     def planned_count(self) -> int:

@@ -26,23 +26,19 @@ def policy_name(ids: Entropy) -> str:
 
 def narrow_document(ids: Entropy, account_id: str) -> Document:
     """Return what a workload needs: a few actions on named resources."""
-    name, region = ids.letters(7).lower(), ids.pick(("us-east-1", "eu-west-1", "us-west-2"))
+    name, place = ids.letters(7).lower(), f"{ids.pick(('us-east-1', 'eu-west-1', 'us-west-2'))}:{account_id}"
     choices = (
         allow(["s3:GetObject", "s3:PutObject"], f"arn:aws:s3:::{name}-{account_id[:4]}/*"),
         allow(
             ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"],
-            f"arn:aws:dynamodb:{region}:{account_id}:table/{name}",
+            f"arn:aws:dynamodb:{place}:table/{name}",
         ),
-        allow(
-            ["sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage"], f"arn:aws:sqs:{region}:{account_id}:{name}"
-        ),
-        allow("sns:Publish", f"arn:aws:sns:{region}:{account_id}:{name}"),
-        allow(
-            ["logs:CreateLogStream", "logs:PutLogEvents"], f"arn:aws:logs:{region}:{account_id}:log-group:/app/{name}:*"
-        ),
-        allow("ssm:GetParameter", f"arn:aws:ssm:{region}:{account_id}:parameter/app/{name}/*"),
+        allow(["sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage"], f"arn:aws:sqs:{place}:{name}"),
+        allow("sns:Publish", f"arn:aws:sns:{place}:{name}"),
+        allow(["logs:CreateLogStream", "logs:PutLogEvents"], f"arn:aws:logs:{place}:log-group:/app/{name}:*"),
+        allow("ssm:GetParameter", f"arn:aws:ssm:{place}:parameter/app/{name}/*"),
         allow(["ec2:DescribeInstances", "ec2:DescribeTags"]),
-        allow(["kms:Decrypt", "kms:GenerateDataKey"], f"arn:aws:kms:{region}:{account_id}:key/{ids.uuid()}"),
+        allow(["kms:Decrypt", "kms:GenerateDataKey"], f"arn:aws:kms:{place}:key/{ids.uuid()}"),
     )
     return document(*ids.sample(choices, ids.between(1, 2)))
 

@@ -20,15 +20,17 @@ from pipeline.simulate.session import (
     Role,
     Session,
     User,
-    compact,
     federated_identity,
-    iso,
     role_session,
     service_session,
     user_console_session,
 )
 
 STS = "sts.amazonaws.com"
+_STS_FRONT = (
+    "aws-internal/3 aws-sdk-java/1.12.777 Linux/5.10.226 OpenJDK_64-Bit_Server_VM/25.432-b06 java/1.8.0_432 vendor/N/A "
+    "cfg/retry-mode/standard"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ def spoken(moment: float) -> str:
     """Return a time as IAM and STS answers write it: ``Jul 10, 2023, 6:30:22 PM``."""
     at = datetime.fromtimestamp(moment, UTC)
     hour = at.hour % 12 or 12
-    return f"{at.strftime('%b')} {at.day}, {at.year}, {hour}:{at.minute:02d}:{at.second:02d} {'PM' if at.hour >= 12 else 'AM'}"
+    half = "PM" if at.hour >= 12 else "AM"
+    return f"{at.strftime('%b')} {at.day}, {at.year}, {hour}:{at.minute:02d}:{at.second:02d} {half}"
 
 
 def _answer(ids: Entropy, role: Role, name: str, key: str, expires: float) -> dict[str, Any]:
@@ -178,7 +181,7 @@ def saml_session(
         role.account_id,
         federated_identity("SAMLUser", provider, person.email, f"{org.saml_name}:{person.email}", issuer=""),
         address,
-        "aws-internal/3 aws-sdk-java/1.12.777 Linux/5.10.226 OpenJDK_64-Bit_Server_VM/25.432-b06 java/1.8.0_432 vendor/N/A cfg/retry-mode/standard",
+        _STS_FRONT,
         provider,
     )
     answer = _answer(ids, role, person.email, key, time + seconds) | {
@@ -291,14 +294,10 @@ def next_console_key(ids: Entropy, session: Session) -> Session:
 def created_key(ids: Entropy, caller: Session, owner: User, time: float) -> tuple[User, Event]:
     """Have ``caller`` make a key for ``owner``; returns the owner with the new key."""
     key = ids.unique_id("AKIA")
+    answer = {"userName": owner.name, "accessKeyId": key, "status": "Active", "createDate": spoken(time)}
     event = render_event(
         ids, caller, time, "iam.amazonaws.com", "CreateAccessKey", "us-east-1",
         request={"userName": owner.name},
-        response={"accessKey": {"userName": owner.name, "accessKeyId": key, "status": "Active", "createDate": spoken(time)}},
+        response={"accessKey": answer},
     )  # fmt: skip
     return replace(owner, key_id=key), event
-
-
-__all__ = [
-    "Issued", "assume_role", "compact", "console_login", "created_key", "iso", "next_console_key", "oidc_session", "saml_session", "service_assume", "spoken",
-]  # fmt: skip

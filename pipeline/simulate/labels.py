@@ -6,7 +6,7 @@ them; the pipeline under test must never.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ LABELS_SCHEMA = "policytrail.labels/1"
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """One true step of a chain; ``source`` and ``target`` are ARNs or access key ids, as in findings.json; "" is any."""
+    """One true step of a chain; its ends are ARNs or access key ids, as in findings.json, and "" is any."""
 
     source: str
     target: str
@@ -71,15 +71,15 @@ class Label:
 
 def read_label(data: Mapping[str, Any]) -> Label:
     """Return the label that ``to_json`` wrote."""
-
-    def edges(name: str) -> tuple[Edge, ...]:
-        return tuple(
-            Edge(item["from"], item["to"], item["edge"], item["event_id"], tuple(item["copies"])) for item in data[name]
-        )
-
-    known = {
+    known: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in data.items()
         if name not in ("chain", "true_edges")
     }
-    return Label(**known, chain=edges("chain"), true_edges=edges("true_edges"))
+    return Label(**known, chain=_read_edges(data["chain"]), true_edges=_read_edges(data["true_edges"]))
+
+
+def _read_edges(items: Sequence[Mapping[str, Any]]) -> tuple[Edge, ...]:
+    return tuple(
+        Edge(item["from"], item["to"], item["edge"], item["event_id"], tuple(item["copies"])) for item in items
+    )

@@ -16,66 +16,16 @@ IAM_REGION = "us-east-1"
 OIDC_ISSUER = "token.actions.githubusercontent.com"
 
 _ACCOUNTS = ("management", "security", "shared", "prod", "staging", "dev")
-_FIRST = [
-    "ana",
-    "ben",
-    "carla",
-    "david",
-    "elena",
-    "femi",
-    "grace",
-    "hugo",
-    "ines",
-    "jonas",
-    "karim",
-    "lena",
-    "marco",
-    "nadia",
-    "omar",
-    "paula",
-    "quentin",
-    "rosa",
-    "samir",
-    "tara",
-    "ugo",
-    "vera",
-    "wei",
-    "xenia",
-    "yusuf",
-    "zoe",
-    "amir",
-    "britta",
-    "chen",
-    "dunja",
-]
-_LAST = [
-    "adeyemi",
-    "becker",
-    "costa",
-    "duarte",
-    "eriksen",
-    "fischer",
-    "garcia",
-    "haddad",
-    "ivanova",
-    "jensen",
-    "kowalski",
-    "lindqvist",
-    "moreau",
-    "novak",
-    "okafor",
-    "petrov",
-    "quispe",
-    "rossi",
-    "schmidt",
-    "tanaka",
-    "ueda",
-    "vargas",
-    "weber",
-    "xu",
-    "yilmaz",
-    "zhang",
-]
+_FIRST = (
+    "ana", "ben", "carla", "david", "elena", "femi", "grace", "hugo", "ines", "jonas", "karim", "lena", "marco",
+    "nadia", "omar", "paula", "quentin", "rosa", "samir", "tara", "ugo", "vera", "wei", "xenia", "yusuf", "zoe",
+    "amir", "britta", "chen", "dunja",
+)  # fmt: skip
+_LAST = (
+    "adeyemi", "becker", "costa", "duarte", "eriksen", "fischer", "garcia", "haddad", "ivanova", "jensen",
+    "kowalski", "lindqvist", "moreau", "novak", "okafor", "petrov", "quispe", "rossi", "schmidt", "tanaka", "ueda",
+    "vargas", "weber", "xu", "yilmaz", "zhang",
+)  # fmt: skip
 _CLI = (
     "aws-cli/2.17.32 md/awscrt#0.21.2 ua/2.0 os/linux#6.8.0-45-generic md/arch#x86_64 lang/python#3.11.9 "
     "md/pyimpl#CPython cfg/retry-mode#standard md/installer#exe md/distrib#ubuntu.24 md/prompt#off",
@@ -89,48 +39,32 @@ _CLI = (
     "cfg/retry-mode#legacy Botocore/1.35.71",
 )
 _BROWSER = (
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36",
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/131.0.0.0 Safari/537.36",
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36",
     "Mozilla/5.0 (X11; Linux x86_64; rv:132.0) Gecko/20100101 Firefox/132.0",
-    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Safari/605.1.15",
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+    "Version/18.1 Safari/605.1.15",
 )
 TERRAFORM = (
     "APN/1.0 HashiCorp/1.0 Terraform/1.9.8 (+https://www.terraform.io) terraform-provider-aws/5.76.0 "
     "(+https://registry.terraform.io/providers/hashicorp/aws) aws-sdk-go-v2/1.32.5 ua/2.1 os/linux lang/go#1.23.3 "
     "md/GOOS#linux md/GOARCH#amd64 api/iam#1.38.1"
 )
-ACTIONS_AGENT = "configure-aws-credentials-for-github-actions aws-sdk-js/3.682.0 ua/2.1 os/linux#6.8.0-1017-azure lang/js md/nodejs#20.18.0 api/sts#3.682.0"
+ACTIONS_AGENT = (
+    "configure-aws-credentials-for-github-actions aws-sdk-js/3.682.0 ua/2.1"
+    " os/linux#6.8.0-1017-azure lang/js md/nodejs#20.18.0 api/sts#3.682.0"
+)
 LAMBDA_AGENT = "awslambda-worker/1.0 rusoto/0.48.0 rust/1.81.0 linux"
 SDK_AGENT = (
     "aws-sdk-java/2.29.20 md/io#sync md/http#Apache ua/2.1 os/Linux#6.1.112-122.189.amzn2023.x86_64 lang/java#21.0.5 "
     "md/OpenJDK_64-Bit_Server_VM#21.0.5+11-LTS exec-env/AWS_ECS_FARGATE cfg/retry-mode#standard"
 )
-_APPS = [
-    "orders",
-    "billing",
-    "catalog",
-    "search",
-    "checkout",
-    "ledger",
-    "media",
-    "notify",
-    "reports",
-    "identity",
-    "gateway",
-    "pricing",
-    "shipping",
-    "returns",
-    "loyalty",
-    "invoices",
-    "sessions",
-    "exports",
-    "imports",
-    "metrics",
-    "alerts",
-    "audit-feed",
-    "webhooks",
-    "scheduler",
-]
+_APPS = (
+    "orders", "billing", "catalog", "search", "checkout", "ledger", "media", "notify", "reports", "identity",
+    "gateway", "pricing", "shipping", "returns", "loyalty", "invoices", "sessions", "exports", "imports", "metrics",
+    "alerts", "audit-feed", "webhooks", "scheduler",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +127,13 @@ class Organisation:
 
 def public_network(ids: Entropy) -> str:
     """Return the first three numbers of a public /24."""
-    return f"{ids.pick((24, 31, 46, 62, 71, 77, 81, 84, 86, 90, 92, 98, 109, 151, 178, 188, 212))}.{ids.between(1, 250)}.{ids.between(1, 250)}"
+    first = ids.pick((24, 31, 46, 62, 71, 77, 81, 84, 86, 90, 92, 98, 109, 151, 178, 188, 212))
+    return f"{first}.{ids.between(1, 250)}.{ids.between(1, 250)}"
+
+
+def cloud_address(ids: Entropy) -> str:
+    """Return an address of AWS's own ranges, as compute has."""
+    return f"{ids.pick((3, 18, 34, 52, 54))}.{ids.between(1, 250)}.{ids.between(1, 250)}.{ids.between(2, 250)}"
 
 
 def new_role(ids: Entropy, account_id: str, name: str, path: str = "/") -> Role:

@@ -72,18 +72,14 @@ def service_activity(stage: Stage, number: int) -> Label:
     """A service makes its service-linked role, acts through it, and acts for a caller."""
     admin = administrator(stage, "federated")
     session, ids = stage.begin(admin), stage.ids
-    service = ids.pick(("autoscaling.amazonaws.com", "ecs.amazonaws.com", "elasticloadbalancing.amazonaws.com"))
-    name = {
-        "a": "AWSServiceRoleForAutoScaling",
-        "ec": "AWSServiceRoleForECS",
-        "el": "AWSServiceRoleForElasticLoadBalancing",
-    }
-    role = new_role(
-        ids,
-        admin.account_id,
-        next(v for k, v in name.items() if service.startswith(k)),
-        f"/aws-service-role/{service}/",
+    service, name = ids.pick(
+        (
+            ("autoscaling.amazonaws.com", "AWSServiceRoleForAutoScaling"),
+            ("ecs.amazonaws.com", "AWSServiceRoleForECS"),
+            ("elasticloadbalancing.amazonaws.com", "AWSServiceRoleForElasticLoadBalancing"),
+        )
     )
+    role = new_role(ids, admin.account_id, name, f"/aws-service-role/{service}/")
     trust = trust_of({"Service": service})
     made = create_role(ids, role, trust, stage.now)
     stage.grant(

@@ -100,19 +100,13 @@ def logging_stopped(stage: Stage, number: int) -> Label:
     actor, session = enter(stage, "user", "chained")
     ids = stage.ids
     trail = f"arn:aws:cloudtrail:us-east-1:{actor.account_id}:trail/{ids.pick(('org-trail', 'main', 'audit'))}"
+    selectors = [{"readWriteType": "ReadOnly", "includeManagementEvents": True}]
+    narrowed = {"trailName": trail, "eventSelectors": selectors}
     tamper = ids.pick(
         (
             Call("cloudtrail", "StopLogging", {"name": trail}),
             Call("cloudtrail", "DeleteTrail", {"name": trail}),
-            Call(
-                "cloudtrail",
-                "PutEventSelectors",
-                {
-                    "trailName": trail,
-                    "eventSelectors": [{"readWriteType": "ReadOnly", "includeManagementEvents": True}],
-                },
-                {"trailARN": trail, "eventSelectors": [{"readWriteType": "ReadOnly", "includeManagementEvents": True}]},
-            ),
+            Call("cloudtrail", "PutEventSelectors", narrowed, {"trailARN": trail, "eventSelectors": selectors}),
         )
     )
     stage.call(session, tamper)

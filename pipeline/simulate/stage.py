@@ -19,6 +19,7 @@ from pipeline.simulate.session import Role, Session, iso
 from pipeline.simulate.subject import Subject, new_subject, provisioner
 
 DAY = 86_400
+ABUSE_CLASSES = ("privilege_escalation", "unauthorized_access", "resource_misuse", "indeterminate")
 _GLOBAL = frozenset({"iam", "organizations"})
 
 
@@ -55,7 +56,7 @@ class Stage:
         day = self.ids.between(min(earliest, self.days - 2), self.days - 2)
         while (self.start // DAY + day + 3) % 7 >= 5 and day > min(earliest, self.days - 2):
             day -= 1
-        self.now = self.start + day * DAY + subject.day_start(self.ids) % (DAY - 6 * 3600)
+        self.now = self.start + day * DAY + subject.day_start(self.ids)
 
     def past(self, subject: Subject) -> None:
         """Give a subject its ordinary past up to the day of the act."""
@@ -105,9 +106,9 @@ class Stage:
                 self.wait(20, 400)
         self.now = then
 
-    def begin(self, subject: Subject, *, is_demanded: bool = False, **place: str) -> Session:
+    def begin(self, subject: Subject, *, is_demanded: bool = False) -> Session:
         """Sign the subject in now and let it do some ordinary work first."""
-        session = self.issue(subject.begin(self.ids, self.now, **place), is_demanded=is_demanded)
+        session = self.issue(subject.begin(self.ids, self.now), is_demanded=is_demanded)
         self.wait(10, 120)
         self.events += subject.ordinary(self.ids, session, self.now, self.ids.between(2, 5))
         self.wait(200, 900)
@@ -141,7 +142,10 @@ class Stage:
     def denied(self, session: Session, call: Call) -> Event:
         """Make a call now that is denied: no parameters, the target only in the message."""
         resource = f" on resource: {call.denied_on}" if call.denied_on else ""
-        message = f"User: {session.arn} is not authorized to perform: {call.action}{resource} because no identity-based policy allows the {call.action} action"
+        message = (
+            f"User: {session.arn} is not authorized to perform: {call.action}{resource} "
+            f"because no identity-based policy allows the {call.action} action"
+        )
         event = render_event(
             self.ids, session, self.now, f"{call.service}.amazonaws.com", call.name,
             IAM_REGION if call.service in _GLOBAL else "us-east-1",
@@ -173,10 +177,8 @@ class Stage:
         self.context.append(event.event_id)
         return event
 
-    def label(
-        self, scenario: str, family: str, number: int, root: Subject, target_arn: str, expected: str, *accepted: str
-    ) -> Label:
-        """Close the instance."""
+    def label(self, scenario: str, family: str, number: int, root: Subject, target_arn: str, expected: str) -> Label:
+        """Close the instance; an attack found under another abuse class is accepted loosely."""
         first = min((event.time for event in self.events if event.event_id in set(self.grants)), default=self.now)
         return Label(
             scenario=scenario,
@@ -184,7 +186,7 @@ class Stage:
             instance=f"{scenario}-{number}",
             account_id=root.account_id,
             expected_class=expected,
-            accepted_classes=(expected, *accepted) if expected else accepted,
+            accepted_classes=ABUSE_CLASSES if expected in ABUSE_CLASSES else (expected,) if expected else (),
             is_quiet=family == "quiet",
             grant_event_ids=tuple(self.grants),
             use_event_ids=tuple(self.uses),

@@ -44,6 +44,7 @@ class Subject:
     user: User | None = None
     role: Role | None = None
     name: str = ""
+    version: str = "1.11"
 
     @property
     def account_id(self) -> str:
@@ -75,6 +76,10 @@ class Subject:
 
     def begin(self, ids: Entropy, time: float, *, address: str = "", agent: str = "", mfa: bool = True) -> Issued:
         """Start work: the credentials of a day, with the events of their issuance."""
+        issued = self._begin(ids, time, address=address, agent=agent, mfa=mfa)
+        return replace(issued, session=replace(issued.session, version=self.version))
+
+    def _begin(self, ids: Entropy, time: float, *, address: str = "", agent: str = "", mfa: bool = True) -> Issued:
         at_home = ids.chance(0.4)
         address = address or self.person.address(at_home)
         if self.kind == "user":
@@ -150,7 +155,7 @@ def new_subject(cast: Cast, ids: Entropy, kind: str, account_id: str, *, profile
     """
     person = cast.org.new_person(ids)
     region = ids.pick(("us-east-1", "eu-west-1", "us-west-2"))
-    subject = Subject(kind, cast, person, region, profile)
+    subject = Subject(kind, cast, person, region, profile, version=ids.pick(("1.08", "1.09", "1.10", "1.11", "1.11")))
     if kind in ("user", "console", "chained"):
         subject.user = new_user(ids, account_id, person.name)
     if kind == "chained":

@@ -216,6 +216,13 @@ PROFILES: dict[str, tuple[Call, ...]] = {
         ("dynamodb", "DescribeTable", True, _none),
         ("sts", "GetCallerIdentity", True, _none),
     ),
+    "scaling": (
+        ("ec2", "DescribeInstances", True, _instances),
+        ("ec2", "DescribeInstanceStatus", True, _instances),
+        ("elasticloadbalancing", "DescribeTargetHealth", True, _none),
+        ("monitoring", "PutMetricAlarm", False, _alarm),
+        ("monitoring", "DescribeAlarms", True, _none),
+    ),
     "auditor": (
         ("config", "BatchGetResourceConfig", True, _config),
         ("config", "SelectResourceConfig", True, _config),
@@ -247,8 +254,8 @@ def _render(ids: Entropy, call: Call, account: str, region: str) -> Body:
         after_time=f'","eventSource":"{source}","eventName":"{name}","awsRegion":"{region}","sourceIPAddress":"',
         after_client=f'","requestParameters":{compact(request)},"responseElements":{compact(response)},"requestID":"',
         denied=f'","errorCode":"{code}","errorMessage":"User: ',
-        after_event_id=f'","readOnly":{"true" if read_only else "false"},"eventType":"AwsApiCall","managementEvent":true,'
-        f'"recipientAccountId":"{account}","eventCategory":"Management"',
+        after_event_id=f'","readOnly":{"true" if read_only else "false"},"eventType":"AwsApiCall",'
+        f'"managementEvent":true,"recipientAccountId":"{account}","eventCategory":"Management"',
         end_tls=f',"tlsDetails":{tls_of(source, region)}}}',
         end="}",
     )
