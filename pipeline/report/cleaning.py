@@ -91,10 +91,10 @@ def clean_cell(value: object) -> str:
         OWASP "CSV Injection".
     """
     text = "" if value is None else str(value)
-    start = text.lstrip(" \u00a0\u3000")[:1] or text[:1]
+    # A hidden first character (a zero-width space before "=") is escaped, which ends the formula's disguise.
     cleaned = _UNSEEN.sub(_escape, text)
-    # A hidden first character (a zero-width space before "=") is escaped above and so ends no formula's disguise.
-    return f"'{cleaned}" if start in _FORMULA_STARTS and start else cleaned
+    is_formula = text[:1] in _FORMULA_STARTS or text.lstrip()[:1] in _FORMULA_STARTS
+    return f"'{cleaned}" if is_formula and text else cleaned
 
 
 def mask_key(key_id: str) -> str:
