@@ -1,0 +1,174 @@
+"""How grave a set of permissions is: T0 to T4, and which escalation paths it completes.
+
+What enters: ``Permissions`` and the rows of ``knowledge``. What leaves: a tier and path ids.
+This module must never look at names of policies or roles: only at what they allow.
+
+Source: DETECTION.md, "What a policy grants"; the paths' own references.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pipeline.policy.catalogue import Catalogue
+from pipeline.policy.knowledge import EscalationPath, SensitiveAction
+from pipeline.policy.patterns import covers_pattern
+from pipeline.policy.permissions import Grant, Permissions
+
+TIERS = ("T0", "T1", "T2", "T3", "T4")
+MIN_SERVICE_ACTIONS = 10
+"""A service with fewer actions is a channel (ssmmessages, ec2messages): all of it is no broad grant."""
+
+_ADMIN_STEPS = (
+    ("iam:PutRolePolicy", "iam:AttachRolePolicy"),
+    ("iam:PutUserPolicy", "iam:AttachUserPolicy"),
+    ("iam:UpdateAssumeRolePolicy",),
+    ("iam:CreateAccessKey", "iam:CreateLoginProfile", "iam:UpdateLoginProfile"),
+)
+"""Admin-equivalent: may rewrite any role and any user, and may become any role and any user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What a change made reachable, against what may be done after it.
+
+    Attributes:
+        gained: catalogue actions that reach something they did not reach before.
+        gained_wide: those that now reach every resource of a kind and did not, or not so freely.
+        unknown: action patterns gained that the catalogue lacks.
+        unknown_wide: those of them that hold on ``*``.
+    """
+
+    gained: int
+    gained_wide: int
+    unknown: frozenset[str] = frozenset()
+    unknown_wide: frozenset[str] = frozenset()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing became reachable."""
+        return not (self.gained or self.unknown)
+
+
+class Judge:
+    """Tiers and paths against one catalogue and one set of rows, worked out beforehand as bit sets."""
+
+    def __init__(
+        self, catalogue: Catalogue, paths: Iterable[EscalationPath], sensitive: Iterable[SensitiveAction]
+    ) -> None:
+        """Resolve the rows' action names; a name that the catalogue lacks is kept by never being complete."""
+        self.catalogue = catalogue
+        self.paths = tuple(paths)
+        self._needs = [(path, [catalogue.mask_of([name]) for name in path.permissions]) for path in self.paths]
+        self._sensitive = catalogue.mask_of(item.action for item in sensitive) | catalogue.permission_changes
+        self._admin = [catalogue.mask_of(names) for names in _ADMIN_STEPS]
+        self._admin_all = catalogue.mask_of(name for names in _ADMIN_STEPS for name in names)
+        self._services = {
+            name: mask
+            for name, mask in catalogue.service_masks.items()
+            if mask & catalogue.writes and mask.bit_count() >= MIN_SERVICE_ACTIONS
+        }
+
+    def is_admin(self, wide: int) -> bool:
+        """Whether actions on wide resources amount to administration of every identity."""
+        return all(wide & step for step in self._admin)
+
+    def completed_paths(self, permissions: Permissions, self_arn: str | None = None) -> tuple[EscalationPath, ...]:
+        """Escalation paths that the permissions complete, alone or on the principal itself.
+
+        Args:
+            permissions: all that the principal may do.
+            self_arn: its ARN, if known, so that a right on its own role or user counts.
+
+        Returns:
+            Paths in the order of the rows.
+        """
+        wide = permissions.wide
+        own = permissions.find_self(self_arn) & ~permissions.narrowed
+        done = []
+        for path, needs in self._needs:
+            reached = wide | own if path.scope == "self" else wide
+            shared = path.scope == "same_target" and self._meet(permissions, needs)
+            if shared or all(need & reached for need in needs):
+                done.append(path)
+        return tuple(done)
+
+    @staticmethod
+    def _meet(permissions: Permissions, needs: list[int]) -> bool:
+        """Whether one named resource is reached by every permission of a path."""
+        if not all(need & permissions.allowed for need in needs):
+            return False
+        lists = [_resources(permissions, need & permissions.allowed) for need in needs]
+        return any(all(_touches(first, others) for others in lists[1:]) for first in lists[0])
+
+    def tier(self, reach: Reach, after: Permissions, was_admin: bool, self_arn: str | None = None) -> str:
+        """Grade what became reachable.
+
+        Args:
+            reach: what the change added.
+            after: all that may be done after it, inside the boundary.
+            was_admin: whether the principal was admin-equivalent before.
+            self_arn: ARN of the principal, if known.
+
+        Returns:
+            ``T0`` to ``T4``.
+        """
+        if reach.is_empty:
+            return "T0"
+        admin = reach.gained_wide & self._admin_all and self.is_admin(after.wide)
+        if admin and (not was_admin or self.is_admin(reach.gained_wide)):
+            return "T4"
+        if self.gained_paths(reach, after, self_arn):
+            return "T3"
+        if reach.gained_wide & self._sensitive or self._whole_service(reach, after.wide):
+            return "T2"
+        changes = any(not _reads(pattern) for pattern in reach.unknown)
+        return "T1" if reach.gained & self.catalogue.writes or changes else "T0"
+
+    def gained_paths(self, reach: Reach, after: Permissions, self_arn: str | None = None) -> tuple[EscalationPath, ...]:
+        """Paths complete after the change to which something gained belongs."""
+        if not reach.gained:
+            return ()
+        touched = [path for path, needs in self._needs if any(need & reach.gained for need in needs)]
+        if not touched:
+            return ()
+        done = set(self.completed_paths(after, self_arn))
+        return tuple(path for path in touched if path in done)
+
+    def standing(self, permissions: Permissions, self_arn: str | None = None) -> str:
+        """Grade all that the permissions allow, as if they had been granted at once to one who had none."""
+        return self.tier(full_reach(permissions), permissions, False, self_arn)
+
+    def _whole_service(self, reach: Reach, wide: int) -> bool:
+        if any(pattern.endswith(":*") for pattern in reach.unknown_wide):
+            return True
+        if reach.gained_wide.bit_count() < 2:
+            return False
+        return any(not mask & ~wide and mask & reach.gained_wide for mask in self._services.values())
+
+
+def full_reach(permissions: Permissions) -> Reach:
+    """All that permissions allow, seen as a gain over nothing."""
+    return Reach(permissions.allowed, permissions.wide, permissions.unknown_allowed, permissions.unknown_wide)
+
+
+def _resources(permissions: Permissions, need: int) -> list[Grant]:
+    return [grant for grant in permissions.grants if grant.mask & need]
+
+
+def _touches(grant: Grant, others: list[Grant]) -> bool:
+    if grant.is_not_resource:
+        return bool(others)
+    for other in others:
+        if other.is_not_resource:
+            return True
+        for left in grant.resources:
+            if any(covers_pattern(left, right) or covers_pattern(right, left) for right in other.resources):
+                return True
+    return False
+
+
+def _reads(pattern: str) -> bool:
+    """Whether an action that the catalogue lacks only reads, going by AWS's own habit of naming."""
+    return pattern.partition(":")[2].startswith(("get", "list", "describe", "batchget", "lookup", "search", "view"))
