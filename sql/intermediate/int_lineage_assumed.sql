@@ -10,6 +10,7 @@
 --          confidence       0.9; 0.5 each where several callers could be it
 --          is_by_service    a service asked for its own workload: competes with the others, but nobody is behind it
 --          candidate_count  callers that could be it
+--          is_workload_possible  a service is among them
 --          event_recipient_account_id  account of the event that proves the edge
 -- source:  DETECTION.md, "Lineage", 3: one real assumedRoleId had 46 issuances
 with
@@ -54,5 +55,6 @@ select
     case when count(*) over (partition by to_session_id) = 1 then 0.9 else 0.5 end::double as confidence,
     is_by_service,
     count(*) over (partition by to_session_id) as candidate_count,
+    bool_or(is_by_service) over (partition by to_session_id) as is_workload_possible,
     event_date, event_time, event_id, event_recipient_account_id
 from candidates

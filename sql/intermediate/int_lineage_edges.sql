@@ -26,7 +26,7 @@ evidenced as (
     from int_lineage_shared
     union all
     select
-        from_session_id, to_session_id, edge, confidence, confidence < 0.9 and candidate_count = 1,
+        from_session_id, to_session_id, edge, confidence, is_workload_possible,
         event_date, event_time, event_id, event_recipient_account_id
     from int_lineage_assumed
     where not is_by_service

@@ -127,7 +127,10 @@ select
             )
         else own_principal_arn
     end as baseline_principal_arn,
-    coalesce(first_day.issuer_principal_id, split_part(principal_id, ':', 1), own_principal_arn) as principal_identity,
+    case
+        when principal_kind = 'federated' then own_principal_arn
+        else coalesce(first_day.issuer_principal_id, split_part(principal_id, ':', 1), own_principal_arn)
+    end as principal_identity,
     active_day_count,
     event_count,
     denied_count,
