@@ -40,7 +40,7 @@ class FolderSource:
     def list_objects(self, *, since: date | None = None, until: date | None = None) -> Iterator[ListedObject]:
         """List the regular files below the folder; see ``Source.list_objects``."""
         root = _path_of(self.uri)
-        context = context_of(_text(root) + "/")
+        context = context_of(_text(root))
         for key, path, status in _walk(root, "", context, (), since, until):
             if is_metadata_key(key):
                 continue
@@ -116,9 +116,6 @@ class FolderSource:
     def describe_empty(self) -> str:
         """Say that nothing lies here."""
         return f"no file in the folder {self.uri}"
-
-    def close(self) -> None:
-        """Nothing is kept open."""
 
 
 def open_folder(path: str) -> FolderSource:

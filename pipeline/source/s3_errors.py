@@ -51,6 +51,8 @@ def explain_client(error: Exception) -> UsageError:
 def explain_bucket(error: Exception, bucket: str, prefix: str) -> UsageError | SourceError:
     """Why a bucket could not be opened."""
     code = code_of(error)
+    if isinstance(error, aws.ParamValidationError):
+        return UsageError(f"no bucket can be named {bucket!r}", hint="give s3://bucket/prefix")
     if not code:
         return explain_client(error)
     if code in {"NoSuchBucket", "404"}:
