@@ -12,6 +12,7 @@ import base64
 import hashlib
 from collections.abc import Callable
 from datetime import date, datetime
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +72,7 @@ def _write_number(value: float) -> str:
     return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
 
 
+@cache
 def _make_environment(show_keys: bool) -> Environment:
     from jinja2 import Environment, FunctionLoader, StrictUndefined
     from markupsafe import Markup
