@@ -2,10 +2,10 @@
 -- purpose: What each session did each day, from where and with which client: how often, first and last.
 -- grain:   one row per (event_date, recipient_account_id, session_id, event_source, event_name, network, client_family)
 -- order:   event_date, session_id, event_source, event_name, recipient_account_id, network, client_family
--- inputs:  stg_events, seed_call_actions
+-- inputs:  stg_events, seed_event_actions
 -- stored:  by event_date
 -- columns: iam_action     service:Action that the call needs: CloudTrail's name without its version suffix, where IAM
---                         has another name for it that one
+--                         has another name for it that one; '' where the call needs no permission
 --          network        /24 of an IPv4 address, /48 of an IPv6 one; '' for services and calls on the caller's behalf
 --          client_family  first product of the user agent, lower case; '' for services
 --          event_count    calls, refused ones included
@@ -29,11 +29,11 @@ with events as (
 ),
 
 names as (
-    select event_source, event_name, iam_action from seed_call_actions where event_name <> '*'
+    select event_source, event_name, iam_action from seed_event_actions where event_name <> '*'
 ),
 
 prefixes as (
-    select event_source, split_part(iam_action, ':', 1) as service_prefix from seed_call_actions where event_name = '*'
+    select event_source, split_part(iam_action, ':', 1) as service_prefix from seed_event_actions where event_name = '*'
 ),
 
 -- A service that acts by itself is nobody's session; an addendum describes an earlier event and is no call.
@@ -88,10 +88,10 @@ select
     c.event_source,
     c.event_name,
     coalesce(
-        n.iam_action,
+        case when n.iam_action = 'none' then '' else n.iam_action end,
         concat(
             coalesce(p.service_prefix, split_part(c.event_source, '.', 1)), ':',
-            regexp_replace(c.event_name, '20[0-9]{6}(v[0-9]+)?$', '')
+            regexp_replace(c.event_name, '_?[0-9]{4}_?[0-9]{2}_?[0-9]{2}(v[0-9]+)?$', '')
         )
     ) as iam_action,
     c.network,

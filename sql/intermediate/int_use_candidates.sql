@@ -24,9 +24,7 @@ actions as (
     from int_author_actions
     where
         first_success_at is not null
-        and iam_action not in (
-            'sts:GetCallerIdentity', 'sts:GetSessionToken', 'sts:GetAccessKeyInfo', 'sts:GetFederationToken'
-        )
+        and iam_action not in ('', 'sts:GetCallerIdentity', 'sts:GetSessionToken', 'sts:GetAccessKeyInfo')
         and event_source not in ('signin.amazonaws.com', 'sso.amazonaws.com')
 ),
 
