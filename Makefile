@@ -20,14 +20,14 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	touch $@
 
 demo: setup ## simulated archives with planted attacks on an embedded S3 server, then the main job
-	$(BIN)/python -m pipeline.jobs.demo
+	$(BIN)/python -m demo
 
 test: setup ## every test (under 10 minutes)
 	$(BIN)/python -m pytest -n 2 -m "not soak" $(ARGS)
 
 check: setup ## formatting, lint, types, floors, generated docs
-	$(BIN)/ruff format --check pipeline tests benchmarks
-	$(BIN)/ruff check pipeline tests benchmarks
+	$(BIN)/ruff format --check pipeline tests benchmarks demo
+	$(BIN)/ruff check pipeline tests benchmarks demo
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pipeline.jobs.docs --check

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import sys
 import traceback
-from typing import Annotated
+from typing import Annotated, Any
 
-import click
 import typer
 
 from pipeline import __version__
-from pipeline.cli import account, evidence, main_job, reading, upkeep
+from pipeline.cli import main_job, reading, upkeep
 from pipeline.errors import PipelineError
+
+# typer's own usage errors (unknown option, missing argument); BadParameter is the public name of one of them.
+_UsageProblem: Any = typer.BadParameter.__mro__[2]
 
 app = typer.Typer(
     name="policytrail",
@@ -49,8 +51,6 @@ def _root(
 
 main_job.register(app)
 reading.register(app)
-evidence.register(app)
-account.register(app)
 upkeep.register(app)
 
 
@@ -61,12 +61,12 @@ def run_command(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     try:
         code = app(args=given, standalone_mode=False)
-    except click.exceptions.Exit as stop:
+    except typer.Exit as stop:
         code = stop.exit_code
-    except click.ClickException as error:
+    except _UsageProblem as error:
         error.show()
         code = error.exit_code
-    except (KeyboardInterrupt, click.exceptions.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         complain("interrupted; what was committed stays, the next run goes on from there")
         code = 130
     except BrokenPipeError:
@@ -76,7 +76,7 @@ def run_command(arguments: list[str] | None = None) -> None:
         _show_trace(given)
         complain(str(error))
         code = error.exit_code
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the program's last line of defence
         _show_trace(given)
         complain(f"unexpected {type(error).__name__}: {error} - this is a defect; --traceback shows where")
         code = 1

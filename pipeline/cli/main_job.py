@@ -13,18 +13,10 @@ from typing import Annotated
 import typer
 
 from pipeline.cli import options as o
-from pipeline.errors import UsageError
 
 WatchSeconds = Annotated[
     float | None,
     typer.Option("--watch", metavar="SECONDS", min=0.1, help="Run again every SECONDS until SIGTERM or Ctrl-C."),
-]
-Verify = Annotated[
-    bool | None,
-    typer.Option("--verify/--no-verify", help="Check archives against signed digests; default: where there are any."),
-]
-KeysFile = Annotated[
-    str | None, typer.Option("--keys", metavar="FILE", help="Saved answer of CloudTrail ListPublicKeys (for --verify).")
 ]
 
 
@@ -61,8 +53,6 @@ def run(
     until: o.Until = None,
     fail_on: o.FailOn = None,
     count_all: o.CountAll = False,
-    verify: Verify = None,
-    keys: KeysFile = None,
     endpoint_url: o.EndpointUrl = None,
     region: o.Region = None,
     profile: o.Profile = None,
@@ -87,8 +77,6 @@ def run(
         until=end,
         fail_on=fail_on.value if fail_on else None,
         count_all=count_all,
-        verify=verify,
-        keys_file=keys,
     )
     with show_progress(log_format) as progress:
         if watch is None:
@@ -107,8 +95,6 @@ def ingest(
     lake: o.Lake = o.DEFAULT_LAKE,
     since: o.Since = None,
     until: o.Until = None,
-    verify: Verify = None,
-    keys: KeysFile = None,
     endpoint_url: o.EndpointUrl = None,
     region: o.Region = None,
     profile: o.Profile = None,
@@ -126,9 +112,7 @@ def ingest(
         settings_file, endpoint_url=endpoint_url, region=region, profile=profile, role_arn=role_arn
     )
     first, end = o.read_period(since, until)
-    request = RunRequest(
-        sources=tuple(sources), lake=lake, since=first, until=end, verify=verify, keys_file=keys
-    )
+    request = RunRequest(sources=tuple(sources), lake=lake, since=first, until=end)
     with show_progress(log_format) as progress:
         report_of_ingest = ingest_only(request, settings, progress=progress)
     show_ingest(report_of_ingest, as_json=as_json)
@@ -142,14 +126,6 @@ def build(
     region: o.Region = None,
     profile: o.Profile = None,
     role_arn: o.RoleArn = None,
-    snapshot: Annotated[
-        str | None,
-        typer.Option(
-            "--snapshot",
-            metavar="FILE",
-            help="Saved `aws iam get-account-authorization-details`: fills in what no archive shows.",
-        ),
-    ] = None,
     log_format: o.Logs = o.LogFormat.TEXT,
     as_json: o.AsJson = False,
 ) -> None:
@@ -161,8 +137,6 @@ def build(
     settings = o.read_settings(
         settings_file, endpoint_url=endpoint_url, region=region, profile=profile, role_arn=role_arn
     )
-    if snapshot is not None:
-        raise UsageError("--snapshot is not wired")
     with show_progress(log_format) as progress:
         built = build_lake(lake, settings, progress=progress)
     show_build(built, as_json=as_json)

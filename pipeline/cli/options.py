@@ -46,7 +46,8 @@ class TableFormat(StrEnum):
 
 
 Sources = Annotated[
-    list[str], typer.Argument(metavar="SOURCE...", help="s3://bucket/prefix or a folder that holds CloudTrail archives.")
+    list[str],
+    typer.Argument(metavar="SOURCE...", help="s3://bucket/prefix or a folder that holds CloudTrail archives."),
 ]
 Lake = Annotated[str, typer.Option("--lake", metavar="DIR|s3://", help="Where the Parquet lake lies.")]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for report.html, findings.json and the rest.")]
@@ -65,9 +66,7 @@ EndpointUrl = Annotated[
     str | None,
     typer.Option("--endpoint-url", metavar="URL", help="S3 endpoint, if not AWS's.", rich_help_panel=SOURCE_PANEL),
 ]
-Region = Annotated[
-    str | None, typer.Option("--region", help="AWS region of the calls.", rich_help_panel=SOURCE_PANEL)
-]
+Region = Annotated[str | None, typer.Option("--region", help="AWS region of the calls.", rich_help_panel=SOURCE_PANEL)]
 Profile = Annotated[
     str | None, typer.Option("--profile", help="Profile of the AWS configuration.", rich_help_panel=SOURCE_PANEL)
 ]
@@ -82,7 +81,9 @@ Logs = Annotated[
     LogFormat,
     typer.Option("--log-format", help="Form of progress where stderr is no terminal.", rich_help_panel=OUTPUT_PANEL),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable result on stdout.", rich_help_panel=OUTPUT_PANEL)]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Machine-readable result on stdout.", rich_help_panel=OUTPUT_PANEL)
+]
 
 DEFAULT_LAKE = "./lake"
 DEFAULT_OUT = Path("./report")
@@ -95,14 +96,18 @@ def read_day(name: str, text: str | None) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise UsageError(f"--{name} {text!r} is no date", hint="write it as YYYY-MM-DD, for instance 2026-01-31") from error
+        raise UsageError(
+            f"--{name} {text!r} is no date", hint="write it as YYYY-MM-DD, for instance 2026-01-31"
+        ) from error
 
 
 def read_period(since: str | None, until: str | None) -> tuple[date | None, date | None]:
     """Return the period ``[since, until)``; ``UsageError`` where it is empty."""
     first, end = read_day("since", since), read_day("until", until)
     if first is not None and end is not None and first >= end:
-        raise UsageError(f"--since {first} is not before --until {end}", hint="--until names the day after the last one")
+        raise UsageError(
+            f"--since {first} is not before --until {end}", hint="--until names the day after the last one"
+        )
     return first, end
 
 

@@ -1,0 +1,129 @@
+"""What a command prints when it is done: a few lines for people, or JSON.
+
+What enters: reports of jobs. What leaves: stdout. This module must never print a count that the job did not give.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, is_dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline.cli.terminal import complain, say, say_json, show_table
+
+if TYPE_CHECKING:
+    from pipeline.jobs.build import BuildReport
+    from pipeline.jobs.compact import CompactionReport
+    from pipeline.jobs.ingest_accounting import IngestReport
+    from pipeline.jobs.run import RunOutcome
+    from pipeline.jobs.simulate import SimulationReport
+
+SHOWN_FINDINGS = 15
+
+
+def _json(report: Any) -> Any:
+    return asdict(report) if is_dataclass(report) and not isinstance(report, type) else report
+
+
+def show_outcome(outcome: RunOutcome) -> None:
+    """Print what was looked at, what was found, and where the report is."""
+    run = outcome.report.run
+    if outcome.ingest is not None:
+        _show_counts(outcome.ingest)
+    say(run["coverage"]["statement"])
+    findings = outcome.report.findings
+    if not findings:
+        say("No findings in what was looked at.")
+    else:
+        rows = [
+            [
+                item.score,
+                item.severity,
+                item.finding_class,
+                item.status,
+                "new" if item.finding_id in outcome.report.fresh else "",
+                item.title,
+                item.finding_id,
+            ]
+            for item in findings[:SHOWN_FINDINGS]
+        ]
+        rest = len(findings) - len(rows)
+        note = f"{len(findings)} findings" + (f", {rest} more in the report" if rest else "")
+        show_table(["score", "severity", "class", "status", "", "what", "finding"], rows, note=note)
+    for problem in outcome.problems:
+        complain(f"a round of the watch failed: {problem}")
+    say(f"Report: {outcome.report.folder / 'report.html'}")
+
+
+def _show_counts(report: IngestReport) -> None:
+    counts = report.archives
+    parts = [f"{counts[name]:,} {name}" for name in counts if name != "listed" and counts[name]]
+    say(f"Archives: {counts['listed']:,} listed: {', '.join(parts) or 'none'}")
+    records = report.records
+    say(
+        f"Records: {records['read']:,} read, {records['kept']:,} kept ({records['distinct']:,} distinct, "
+        f"{records['duplicates']:,} duplicates), {records['quarantined']:,} quarantined"
+    )
+    for item in report.failed[:5]:
+        complain(f"could not read {item['uri']}: {item['detail'] or item['reason']}")
+    if report.quarantine_total:
+        complain(f"{report.quarantine_total:,} quarantined: `policytrail quarantine` names them")
+
+
+def show_ingest(report: IngestReport, *, as_json: bool) -> None:
+    """Print the counts of an ingest."""
+    if as_json:
+        say_json(_json(report))
+    else:
+        _show_counts(report)
+
+
+def show_build(report: BuildReport, *, as_json: bool) -> None:
+    """Print what a build did."""
+    if as_json:
+        say_json(_json(report))
+        return
+    rows = [[name, f"{count:,}", report.timings_seconds.get(name, "")] for name, count in report.rows_written.items()]
+    note = f"{len(report.models_unchanged)} models unchanged, {report.timings_seconds['total']} s in all"
+    show_table(["model", "rows", "seconds"], rows, note=note)
+
+
+def show_status(report: Any, *, as_json: bool) -> None:
+    """Print what a lake holds."""
+    if as_json:
+        say_json(_json(report))
+        return
+    say(
+        f"{report.events:,} events in {report.files:,} files, {report.stored_bytes / 1e6:,.1f} MB; "
+        f"batch {report.batch_number}"
+    )
+
+
+def show_quarantine(rows: Any, *, limit: int, as_json: bool) -> None:
+    """Print quarantined objects and records."""
+    entries = rows.to_pylist() if hasattr(rows, "to_pylist") else list(rows)
+    if as_json:
+        say_json(entries)
+        return
+    shown = [[row["reason"], row["record_index"], row["archive_uri"], row["detail"]] for row in entries[:limit]]
+    show_table(["reason", "record", "archive", "detail"], shown, note=f"{len(entries):,} entries")
+
+
+def show_compaction(report: CompactionReport, *, as_json: bool) -> None:
+    """Print what a compaction did."""
+    if as_json:
+        say_json(_json(report))
+    else:
+        for name, value in _json(report).items():
+            say(f"{name.replace('_', ' ')}: {value}")
+
+
+def show_simulation(report: SimulationReport, *, as_json: bool) -> None:
+    """Print what a simulation wrote."""
+    if as_json:
+        say_json(_json(report))
+        return
+    say(
+        f"{report.event_count:,} events in {report.archive_count:,} archives ({report.stored_bytes / 1e6:,.1f} MB), "
+        f"{report.duplicate_count:,} duplicates, {report.late_count:,} late, {report.scenario_count} scenarios planted"
+    )
+    say(f"Archives: {report.out_dir}   Labels: {report.labels_file}")
