@@ -35,6 +35,24 @@ check: setup ## formatting, lint, types, floors, generated docs
 soak: setup ## the long forms: 1,000 kills, large Hypothesis runs
 	$(BIN)/python -m pytest -m soak $(ARGS)
 
+fuzz: setup ## coverage-guided fuzzing of the parsers (FUZZ_SECONDS=60)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/audit.txt
+	$(BIN)/python -m tests.fuzz $(or $(FUZZ_SECONDS),60)
+
+eval: setup ## how well detection works, on seeds that were not tuned on
+	$(BIN)/python -m pipeline.jobs.evaluate
+
+notebooks: setup ## run the notebooks over a lake of planted attacks
+	$(BIN)/python -m pytest tests/notebooks $(ARGS)
+
+sbom: setup ## software bill of materials (CycloneDX) of what is installed at run time
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/audit.txt
+	mkdir -p build && $(BIN)/cyclonedx-py requirements requirements/run.txt --output-format JSON --output-file build/sbom.json --output-reproducible
+
+audit: setup ## known vulnerabilities of the locked dependencies (needs the advisories' service)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/audit.txt
+	$(BIN)/pip-audit --requirement requirements/run.txt --require-hashes --disable-pip
+
 docs: setup ## write the generated docs (command help, model DAG, column tables)
 	$(BIN)/python -m pipeline.jobs.docs
 
