@@ -6,6 +6,7 @@ What enters: a lake's path and settings. What leaves: ``models/`` and ``policytr
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,6 +15,7 @@ from pathlib import Path
 from pipeline import schema
 from pipeline.jobs.build_access import LakeModelStore, open_scratch, read_inputs
 from pipeline.jobs.build_extensions import policy_extensions
+from pipeline.jobs.build_snapshot import keep_snapshot, kept_snapshot, read_snapshot
 from pipeline.jobs.lake_access import open_job_lake
 from pipeline.jobs.progress import Progress, Silent
 from pipeline.lake import Lake
@@ -63,6 +65,7 @@ def build_lake(
     *,
     since: date | None = None,
     until: date | None = None,
+    snapshot: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> BuildReport:
     """Build every model over the lake's newest version; only what changed is made again.
@@ -72,13 +75,15 @@ def build_lake(
         settings: thresholds become the models' parameters.
         since: first date of the report's period; models that name ``$start_at`` are bounded by it.
         until: first date after it.
+        snapshot: a saved ``aws iam get-account-authorization-details``, kept in the lake for later builds.
         progress: hears which model is being built.
 
     Returns:
         What was done.
 
     Raises:
-        UsageError: there is no lake at that path.
+        UsageError: there is no lake at that path, or no snapshot at its path.
+        PolicyError: the snapshot is not what that command answers.
         ModelError: a model failed to build or failed its audit; models before it are stored, none is half-written.
         LakeError: the lake could not be read or written.
     """
@@ -88,8 +93,9 @@ def build_lake(
     inputs = read_inputs(lake, lake.snapshot())
     store = LakeModelStore(lake)
     folder = sql_folder()
-    models = load_models(folder)
-    extensions = policy_extensions(store)
+    models, seeds = load_models(folder), seed_files(folder)
+    given = read_snapshot(Path(snapshot)) if snapshot is not None else None
+    extensions = policy_extensions(store, seeds, given or kept_snapshot(lake))
     clock = _Clock(progress)
     progress.start(_STAGE, len(models) + len(extensions), "models")
     with open_scratch(lake) as scratch:
@@ -101,7 +107,7 @@ def build_lake(
                 lake=inputs,
                 store=store,
                 params=model_params(settings.detection, since=since, until=until),
-                seeds=seed_files(folder),
+                seeds=seeds,
                 extensions=extensions,
                 known_columns=frozenset({*schema.EVENTS.names, *schema.ARCHIVES.names, *schema.QUARANTINE.names}),
                 on_model=clock.begin,
@@ -115,6 +121,8 @@ def build_lake(
             if _marts_are_stale(lake, result, [model.name for model in marts]):
                 write_marts(connection, marts, scratch / MARTS_FILE)
                 _publish(lake, scratch / MARTS_FILE)
+    if given is not None:
+        keep_snapshot(lake, given)
     clock.end()
     progress.finish(_STAGE)
     return BuildReport(

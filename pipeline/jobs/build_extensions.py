@@ -1,57 +1,85 @@
 """The ``ext_`` relations: what Python makes between two SQL stages.
 
-What enters: models' rows as Arrow. What leaves: Arrow rows of the schemas in schema.py. This module must never judge:
-``policy`` evaluates, ``findings`` inherits ids; here they are only given their rows.
+What enters: models' rows as Arrow, the seeds, an account snapshot. What leaves: Arrow rows of the schemas in
+schema.py. This module must never judge: ``policy`` evaluates, ``findings`` inherits ids; here they are given their rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from pipeline import schema
 from pipeline.findings import inherit_ids
+from pipeline.jobs.build_snapshot import AccountSnapshot
 from pipeline.models import Extension, ModelStore, read_relation
-from pipeline.policy import judge_uses, load_catalogue, replay_writes
+from pipeline.policy import SEEDS, ReplayResult, judge_uses, load_evaluator, replay_writes
 
+WRITES = "int_policy_writes"
 STORED_FINDINGS = ("finding_id", "own_finding_id", "grant_keys", "first_event_time", "supersedes")
+_KNOWLEDGE = tuple(f"seed_{name}" for name in SEEDS)
 
 
-def policy_extensions(store: ModelStore) -> dict[str, Extension]:
+@dataclass(slots=True)
+class PolicyStages:
+    """Replays the policy writes at most once per build, whichever relation asks first."""
+
+    seeds: Mapping[str, Path]
+    snapshot: AccountSnapshot | None
+    _result: ReplayResult | None = field(default=None, init=False)
+
+    def make_deltas(self, inputs: Mapping[str, pa.Table]) -> pa.Table:
+        """Return what each policy write added."""
+        return _table(self._replay(inputs[WRITES]), schema.EXT_POLICY_DELTAS)
+
+    def make_verdicts(self, inputs: Mapping[str, pa.Table]) -> pa.Table:
+        """Return whether each grant allows what its target was used for."""
+        result = self._replay(inputs[WRITES])
+        return _table(judge_uses(inputs["int_use_candidates"].to_pylist(), result), schema.EXT_USE_VERDICTS)
+
+    def _replay(self, writes: pa.Table) -> ReplayResult:
+        if self._result is None:
+            texts = {name: self.seeds[f"seed_{name}"].read_text(encoding="utf-8") for name in SEEDS}
+            known = self.snapshot
+            self._result = replay_writes(
+                writes.to_pylist(),
+                evaluator=load_evaluator(texts),
+                snapshot=known.document if known else None,
+                snapshot_at=known.taken_at if known else None,
+            )
+        return self._result
+
+
+def policy_extensions(
+    store: ModelStore, seeds: Mapping[str, Path], snapshot: AccountSnapshot | None = None
+) -> dict[str, Extension]:
     """Return every ``ext_`` relation with what it is made from.
 
     Args:
         store: has the findings of the build before, whose ids new ones inherit.
+        seeds: relation name to CSV file.
+        snapshot: the account's state as saved by a user, if there is one.
     """
+    stages = PolicyStages(seeds, snapshot)
+    salt = snapshot.sha256 if snapshot else ""
+
+    def make_ids(inputs: Mapping[str, pa.Table]) -> pa.Table:
+        stored = store.read("fct_findings")
+        return inherit_ids(
+            inputs["int_findings"], None if stored is None else read_relation(stored, STORED_FINDINGS)
+        )
+
     return {
-        "ext_policy_deltas": Extension(("int_policy_writes",), schema.EXT_POLICY_DELTAS, _make_deltas),
+        "ext_policy_deltas": Extension((WRITES, *_KNOWLEDGE), schema.EXT_POLICY_DELTAS, stages.make_deltas, salt),
         "ext_use_verdicts": Extension(
-            ("int_use_candidates", "int_policy_writes"), schema.EXT_USE_VERDICTS, _make_verdicts
+            (WRITES, "int_use_candidates", *_KNOWLEDGE), schema.EXT_USE_VERDICTS, stages.make_verdicts, salt
         ),
-        "ext_finding_ids": Extension(
-            ("int_findings",), schema.EXT_FINDING_IDS, lambda inputs: _make_ids(inputs["int_findings"], store)
-        ),
+        "ext_finding_ids": Extension(("int_findings",), schema.EXT_FINDING_IDS, make_ids),
     }
-
-
-def _make_deltas(inputs: Mapping[str, pa.Table]) -> pa.Table:
-    rows = replay_writes(inputs["int_policy_writes"].to_pylist(), catalogue=load_catalogue())
-    return _table(rows, schema.EXT_POLICY_DELTAS)
-
-
-def _make_verdicts(inputs: Mapping[str, pa.Table]) -> pa.Table:
-    rows = judge_uses(
-        inputs["int_use_candidates"].to_pylist(), inputs["int_policy_writes"].to_pylist(), catalogue=load_catalogue()
-    )
-    return _table(rows, schema.EXT_USE_VERDICTS)
-
-
-def _make_ids(findings: pa.Table, store: ModelStore) -> pa.Table:
-    stored = store.read("fct_findings")
-    known = None if stored is None else read_relation(stored, STORED_FINDINGS)
-    return inherit_ids(findings, known)
 
 
 def _table(rows: Iterable[Mapping[str, Any]], columns: pa.Schema) -> pa.Table:

@@ -18,6 +18,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from pipeline import __version__
 from pipeline.errors import Location, ModelError
 from pipeline.models.audit import audit_columns, audit_grain
 from pipeline.models.changes import (
@@ -64,11 +65,13 @@ class Extension:
         inputs: relations it is made from.
         schema: what ``make`` must return.
         make: gets its inputs as tables, in their models' order.
+        salt: what else the result depends on; another salt makes it anew.
     """
 
     inputs: tuple[str, ...]
     schema: pa.Schema
     make: Callable[[Mapping[str, pa.Table]], pa.Table]
+    salt: str = ""
 
 
 @dataclass(slots=True)
@@ -157,7 +160,7 @@ class Build:
         extension = self.extensions.get(name)
         if extension is None:
             raise ModelError(f"{reader.name} reads {name}, which nothing makes")
-        digest = self._definition(str(extension.schema), extension.inputs, ())
+        digest = self._definition(f"{__version__} {extension.schema} {extension.salt}", extension.inputs, ())
         self.hashes[name] = digest
         before = self.before.get(name)
         change = merge_changes(self.changes[item] for item in extension.inputs)
