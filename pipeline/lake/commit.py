@@ -33,7 +33,9 @@ from pipeline.lake.layout import ARCHIVES, EVENTS, QUARANTINE, LakeLocation
 from pipeline.lake.ledger import KNOWN_COLUMNS, KnownVersions, number_rows
 from pipeline.lake.parquet import FileAction, encode_parquet, render_stats
 from pipeline.lake.plans import FIRST_CHAIN, Plan, create_plan, load_plans, read_plan
+from pipeline.lake.snapshot import open_table_dataset
 from pipeline.lake.tables import advance, load_table, read_number
+from pipeline.schema import ARCHIVES as ARCHIVES_SCHEMA
 from pipeline.schema import QUARANTINE as QUARANTINE_SCHEMA
 
 STEPS = (
@@ -144,7 +146,7 @@ class Committer:
 
     def _complete_newest(self) -> tuple[int, str, DeltaTable]:
         plans = load_plans(self.location)
-        plan = read_plan(plans)
+        plan = read_plan(self.location, plans)
         if plan is None:
             return 0, FIRST_CHAIN, plans
         self._complete(plan)
@@ -175,7 +177,8 @@ class Committer:
 
     def _look_at_others(self, number: int) -> None:
         if number > self.seen:
-            dataset = load_table(self.location, ARCHIVES).to_pyarrow_dataset()
+            table = load_table(self.location, ARCHIVES)
+            dataset = open_table_dataset(self.location, ARCHIVES, table, ARCHIVES_SCHEMA)
             later = pads.field("batch_number") > self.seen
             self._foreign.update(dataset.to_table(columns=KNOWN_COLUMNS, filter=later))
             self.seen = number

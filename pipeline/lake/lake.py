@@ -15,7 +15,16 @@ import pyarrow.dataset as pads
 from pipeline.errors import UsageError
 from pipeline.lake.commit import BatchPart, CommitResult, Committer
 from pipeline.lake.compaction import CompactionResult, compact_table
-from pipeline.lake.layout import ARCHIVES, EVENTS, QUARANTINE, LakeLocation, check_format, locate_lake, write_format
+from pipeline.lake.layout import (
+    ARCHIVES,
+    EVENTS,
+    MODELS,
+    QUARANTINE,
+    LakeLocation,
+    check_format,
+    locate_lake,
+    write_format,
+)
 from pipeline.lake.ledger import KNOWN_COLUMNS, KnownVersions, collect_contents, collect_dates, select_latest
 from pipeline.lake.model_tables import (
     discard_old_versions,
@@ -25,7 +34,7 @@ from pipeline.lake.model_tables import (
     write_model,
 )
 from pipeline.lake.plans import read_commit_time
-from pipeline.lake.snapshot import LakeSnapshot, SnapshotFile, take_snapshot
+from pipeline.lake.snapshot import LakeSnapshot, SnapshotFile, open_table_dataset, take_snapshot
 from pipeline.lake.tables import create_tables, load_table
 from pipeline.schema import ARCHIVES as ARCHIVES_SCHEMA
 
@@ -144,17 +153,16 @@ class Lake:
 
     def read_model(self, name: str) -> pads.Dataset:
         """A model's newest version as a pyarrow dataset, ``event_date`` included where it is the partition."""
-        return open_model(self.location, name).to_pyarrow_dataset()
+        return open_table_dataset(self.location, f"{MODELS}/{name}", open_model(self.location, name), None)
 
     def list_models(self) -> list[str]:
         """Names of the models that are built, sorted."""
-        selector = pa.fs.FileSelector("models", allow_not_found=True)
+        selector = pa.fs.FileSelector(MODELS, allow_not_found=True)
         found = self.location.open_filesystem().get_file_info(selector)
         return sorted(item.base_name for item in found if item.type == pa.fs.FileType.Directory)
 
     def _ledger_dataset(self) -> pads.Dataset:
-        schema = pa.schema([column.remove_metadata() for column in ARCHIVES_SCHEMA])
-        return load_table(self.location, ARCHIVES).to_pyarrow_dataset(schema=schema)
+        return open_table_dataset(self.location, ARCHIVES, load_table(self.location, ARCHIVES), ARCHIVES_SCHEMA)
 
 
 def open_lake_tables(

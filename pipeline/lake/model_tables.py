@@ -18,6 +18,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from pipeline.errors import LakeError
 from pipeline.lake.layout import MODELS, LakeLocation
 from pipeline.lake.snapshot import SnapshotFile, describe_files
+from pipeline.lake.tables import read_commits
 from pipeline.schema import TIMESTAMP
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
@@ -94,7 +95,7 @@ def read_model_metadata(location: LakeLocation, name: str) -> dict[str, str]:
     table = _load(location, name)
     if table is None:
         return {}
-    for commit in table.history(16):
+    for commit in read_commits(location, f"{MODELS}/{name}", table, 16):
         kept: Any = commit.get("policytrail")
         if kept is not None:
             return dict(kept)

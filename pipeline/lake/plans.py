@@ -19,7 +19,7 @@ from deltalake import DeltaTable
 from pipeline.errors import LakeError
 from pipeline.lake.layout import PLANS, LakeLocation
 from pipeline.lake.parquet import FileAction
-from pipeline.lake.tables import advance, load_table, read_number
+from pipeline.lake.tables import advance, load_table, read_commits, read_number
 
 FIRST_CHAIN = "0" * 64
 """What the ledger's hash chain starts from."""
@@ -58,7 +58,7 @@ def load_plans(location: LakeLocation) -> DeltaTable:
     return load_table(location, PLANS)
 
 
-def read_plan(plans: DeltaTable) -> Plan | None:
+def read_plan(location: LakeLocation, plans: DeltaTable) -> Plan | None:
     """The newest plan, or ``None`` before the first batch.
 
     Raises:
@@ -67,7 +67,7 @@ def read_plan(plans: DeltaTable) -> Plan | None:
     number = read_number(plans)
     if number == 0:
         return None
-    for commit in plans.history(_LOOK_BACK):
+    for commit in read_commits(location, PLANS, plans, _LOOK_BACK):
         document = commit.get("plan")
         if document is not None and document["number"] == number:
             return Plan.from_json(document)
@@ -76,7 +76,7 @@ def read_plan(plans: DeltaTable) -> Plan | None:
 
 def read_commit_time(location: LakeLocation) -> datetime | None:
     """When the newest plan was written, by the clock of the run that wrote it; ``None`` before the first."""
-    for commit in load_plans(location).history(_LOOK_BACK):
+    for commit in read_commits(location, PLANS, load_plans(location), _LOOK_BACK):
         if commit.get("plan") is not None:
             return datetime.fromtimestamp(commit["timestamp"] / 1000, tz=UTC)
     return None

@@ -11,6 +11,7 @@ from datetime import date
 
 import pyarrow as pa
 import pyarrow.dataset as pads
+import pyarrow.fs
 from deltalake import DeltaTable
 
 from pipeline.lake.layout import ARCHIVES, EVENTS, QUARANTINE, LakeLocation
@@ -75,8 +76,7 @@ class LakeSnapshot:
 
     def open_dataset(self, table: str) -> pads.Dataset:
         """A pyarrow dataset over ``events``, ``archives`` or ``quarantine``, partition column included."""
-        schema = pa.schema([column.remove_metadata() for column in _SCHEMAS[table]])
-        return self._tables[table].to_pyarrow_dataset(schema=schema)
+        return open_table_dataset(self.location, table, self._tables[table], _SCHEMAS[table])
 
 
 def take_snapshot(location: LakeLocation) -> LakeSnapshot:
@@ -93,6 +93,22 @@ def take_snapshot(location: LakeLocation) -> LakeSnapshot:
         quarantine=files[QUARANTINE],
         _tables=tables,
     )
+
+
+def open_table_dataset(location: LakeLocation, name: str, table: DeltaTable, schema: pa.Schema | None) -> pads.Dataset:
+    """A pyarrow dataset over a loaded table's files.
+
+    Args:
+        location: the lake.
+        name: the table's folder in it.
+        table: the loaded version.
+        schema: the table's Arrow schema; ``None`` takes it from the Delta log.
+    """
+    filesystem = location.open_filesystem() if location.is_remote else None
+    if filesystem is not None:
+        filesystem = pa.fs.SubTreeFileSystem(name, filesystem)
+    plain = None if schema is None else pa.schema([column.remove_metadata() for column in schema])
+    return table.to_pyarrow_dataset(filesystem=filesystem, schema=plain)
 
 
 def describe_files(location: LakeLocation, name: str, table: DeltaTable) -> tuple[SnapshotFile, ...]:

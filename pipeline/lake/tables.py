@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -144,6 +144,18 @@ def advance(
 def make_remove(path: str, size: int, partition: Mapping[str, str | None]) -> RemoveAction:
     """A remove action for a file whose rows live on in another one."""
     return RemoveAction(path, False, int(time.time() * 1000), size, dict(partition))
+
+
+def read_commits(location: LakeLocation, name: str, table: DeltaTable, limit: int) -> Iterator[dict[str, Any]]:
+    """The newest commits' own information, newest first; what a commit kept under ``metadata`` is in it.
+
+    The log's files are read one by one as needed: ``DeltaTable.history`` holds the GIL while it waits for S3.
+    """
+    for version in range(table.version(), max(-1, table.version() - limit), -1):
+        content = location.read_file(f"{name}/_delta_log/{version:020d}.json")
+        for line in (content or b"").splitlines():
+            if line.startswith(b'{"commitInfo"'):
+                yield json.loads(line)["commitInfo"]
 
 
 def _sortable(value: Any) -> str:
