@@ -91,7 +91,7 @@ def build_lake(
     lake = open_job_lake(lake_path, settings)
     lake.complete_batches()
     inputs = read_inputs(lake, lake.snapshot())
-    store = LakeModelStore(lake)
+    store = LakeModelStore.of(lake)
     folder = sql_folder()
     models, seeds = load_models(folder), seed_files(folder)
     given = read_snapshot(Path(snapshot)) if snapshot is not None else None

@@ -50,10 +50,16 @@ class LakeModelStore:
     """A ``ModelStore`` in the lake's ``models/``."""
 
     lake: Lake
+    built: set[str]
+
+    @classmethod
+    def of(cls, lake: Lake) -> LakeModelStore:
+        """Return the store of a lake, its models listed once."""
+        return cls(lake, set(lake.list_models()))
 
     def read(self, name: str) -> Relation | None:
         """Return a model's newest version, or ``None`` if it was never built."""
-        if name not in self.lake.list_models():
+        if name not in self.built:
             return None
         dataset = self.lake.read_model(name)
         if self.lake.location.is_remote:
@@ -67,6 +73,7 @@ class LakeModelStore:
     ) -> None:
         """Replace the model, or its rows of some dates, in one commit."""
         self.lake.write_model(name, rows, replace_dates=replace_dates, by_event_date=by_event_date)
+        self.built.add(name)
 
 
 @contextmanager
@@ -76,8 +83,8 @@ def open_scratch(lake: Lake) -> Iterator[Path]:
     What a killed build left behind a day ago goes too.
     """
     if lake.location.is_remote:
-        with tempfile.TemporaryDirectory(prefix="policytrail-") as folder:
-            yield Path(folder)
+        with tempfile.TemporaryDirectory(prefix="policytrail-") as temporary:
+            yield Path(temporary)
         return
     parent = Path(lake.location.root) / "_scratch"
     parent.mkdir(exist_ok=True)

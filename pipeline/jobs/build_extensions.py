@@ -1,7 +1,7 @@
 """The ``ext_`` relations: what Python makes between two SQL stages.
 
 What enters: models' rows as Arrow, the seeds, an account snapshot. What leaves: Arrow rows of the schemas in
-schema.py. This module must never judge: ``policy`` evaluates, ``findings`` inherits ids; here they are given their rows.
+schema.py. This module must never judge: ``policy`` evaluates, ``findings`` inherits ids.
 """
 
 from __future__ import annotations
@@ -69,9 +69,7 @@ def policy_extensions(
 
     def make_ids(inputs: Mapping[str, pa.Table]) -> pa.Table:
         stored = store.read("fct_findings")
-        return inherit_ids(
-            inputs["int_findings"], None if stored is None else read_relation(stored, STORED_FINDINGS)
-        )
+        return inherit_ids(inputs["int_findings"], None if stored is None else read_relation(stored, STORED_FINDINGS))
 
     return {
         "ext_policy_deltas": Extension((WRITES, *_KNOWLEDGE), schema.EXT_POLICY_DELTAS, stages.make_deltas, salt),

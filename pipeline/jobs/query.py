@@ -90,7 +90,7 @@ class _Catalogue:
             # The models are behind the lake: its newest duplicates are not listed yet, so list them now.
             stored -= {DUPLICATES}
             views[DUPLICATES] = _models()[DUPLICATES].sql
-        views |= {alias: f"select * from {name}" for alias, name in ALIASES.items()}
+        views |= {alias: f"from {name}" for alias, name in ALIASES.items()}
         return cls(stored, views)
 
     @property

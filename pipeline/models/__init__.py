@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pipeline.models.audit import load_audits, run_audit
     from pipeline.models.build import Build, BuildResult, Extension, LakeInputs
+    from pipeline.models.describe import describe_models
     from pipeline.models.engine import EngineLimits, ParquetFiles, Relation, open_engine, quote_text, read_relation
     from pipeline.models.folder import Model, load_models, seed_files, sql_folder
     from pipeline.models.marts import is_mart, write_marts
     from pipeline.models.params import model_params
     from pipeline.models.references import parse_references
     from pipeline.models.sandbox import Sandbox, check_query, open_sandbox
-    from pipeline.models.store import MemoryStore, ModelStore, STATE_NAME, read_states
+    from pipeline.models.store import STATE_NAME, MemoryStore, ModelStore, read_states
 
 _HOMES = {
     "Build": "build",
@@ -35,6 +36,7 @@ _HOMES = {
     "STATE_NAME": "store",
     "Sandbox": "sandbox",
     "check_query": "sandbox",
+    "describe_models": "describe",
     "is_mart": "marts",
     "load_audits": "audit",
     "load_models": "folder",
@@ -51,6 +53,7 @@ _HOMES = {
     "write_marts": "marts",
 }
 __all__ = [
+    "STATE_NAME",
     "Build",
     "BuildResult",
     "EngineLimits",
@@ -61,9 +64,9 @@ __all__ = [
     "ModelStore",
     "ParquetFiles",
     "Relation",
-    "STATE_NAME",
     "Sandbox",
     "check_query",
+    "describe_models",
     "is_mart",
     "load_audits",
     "load_models",

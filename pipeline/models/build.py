@@ -175,7 +175,7 @@ class Build:
             if not table.schema.equals(extension.schema):
                 raise ModelError(f"{name} was made with other columns than schema.py declares: {table.schema}")
             register_relation(self.connection, name, table)
-            self._store_whole(name, "select * from " + name, before, digest)
+            self._store_whole(name, before, digest)
         self.columns[name] = tuple(extension.schema.names)
 
     def _build(self, model: Model) -> None:
@@ -230,9 +230,9 @@ class Build:
         )
         self._audit_columns(model, self.connection.table(model.name).columns)
         audit_grain(self.connection, model, model.name)
-        self._store_whole(model.name, f"select * from {model.name}", before, digest)
+        self._store_whole(model.name, before, digest)
 
-    def _store_whole(self, name: str, query: str, before: ModelState | None, digest: str) -> None:
+    def _store_whole(self, name: str, before: ModelState | None, digest: str) -> None:
         """Write a whole relation unless its rows are what they were, and note which dates differ."""
         prints = self._fingerprint(name)
         old = before.fingerprints if before else {}
@@ -245,7 +245,7 @@ class Build:
         if before is not None and not differing and self.store.read(name) is not None:
             self.result.unchanged.append(name)
             return
-        rows = self.connection.sql(query)
+        rows = self.connection.sql(f"from {name}")
         self.result.written[name] = self._count(name)
         self.store.write(name, rows.to_arrow_reader(), replace_dates=None, by_event_date=False)
 
@@ -280,7 +280,7 @@ class Build:
             self.result.written[model.name] = count
         else:
             self.result.unchanged.append(model.name)
-        stored = self.store.read(model.name)
+        stored = self.store.read(model.name) if runs else kept
         if stored is None:
             raise self._error(model, "its rows were written but cannot be read back")
         register_relation(self.connection, model.name, stored)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import duckdb
 import pyarrow as pa
@@ -49,7 +49,7 @@ class ParquetFiles:
     is_by_event_date: bool = False
 
 
-Relation = ParquetFiles | pa.Table | Any
+Relation: TypeAlias = ParquetFiles | pa.Table | Any
 """``Any`` stands for a pyarrow dataset, which ships without types."""
 
 

@@ -161,9 +161,7 @@ def _parse_stored(entries: Entries, uri: str) -> tuple[Storage, int]:
     line, _ = entries["stored"]
     match = _STORED.match(_text(entries, "stored"))
     if not match or (match[2] and match[1] != "by event_date"):
-        raise _error(
-            uri, line, "'-- stored:' is 'no', 'full' or 'by event_date[, lookback N days | , lookback all]'"
-        )
+        raise _error(uri, line, "'-- stored:' is 'no', 'full' or 'by event_date[, lookback N days | , lookback all]'")
     storage: Storage = "no" if match[1] == "no" else "full" if match[1] == "full" else "by event_date"
     return storage, 0 if match[2] is None else ALL_DAYS if match[2] == "all" else int(match[2])
 

@@ -17,7 +17,9 @@ FIRST_DAY = date(1970, 1, 1)
 LAST_DAY = date(9999, 12, 31)
 
 
-def model_params(detection: DetectionSettings, *, since: date | None = None, until: date | None = None) -> Mapping[str, Any]:
+def model_params(
+    detection: DetectionSettings, *, since: date | None = None, until: date | None = None
+) -> Mapping[str, Any]:
     """Return every parameter a model may name.
 
     Args:
