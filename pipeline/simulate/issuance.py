@@ -35,12 +35,13 @@ _STS_FRONT = (
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """New credentials and how they came about."""
+    """New credentials and how they came about; ``names`` are what a federated caller may be called."""
 
     session: Session
     events: list[Event]
     event_id: str
     issuer_arn: str
+    names: tuple[str, ...] = ()
 
 
 def spoken(moment: float) -> str:
@@ -212,7 +213,8 @@ def saml_session(
             {"accountId": role.account_id, "type": "AWS::IAM::SAMLProvider", "ARN": provider},
         ],
     )
-    return Issued(session, [event], event.event_id, provider)
+    names = (f"{provider}|{person.email}", person.email, f"{org.saml_name}:{person.email}")
+    return Issued(session, [event], event.event_id, provider, names)
 
 
 def oidc_session(
@@ -251,7 +253,8 @@ def oidc_session(
         request={"roleArn": role.arn, "roleSessionName": name, "durationSeconds": 3600},
         response=answer, read_only=True, resources=_role_resource(role),
     )  # fmt: skip
-    return Issued(session, [event], event.event_id, provider)
+    names = (f"{provider}|{subject}", subject, f"{provider}:sts.amazonaws.com:{subject}")
+    return Issued(session, [event], event.event_id, provider, names)
 
 
 def console_login(

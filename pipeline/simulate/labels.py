@@ -40,8 +40,10 @@ class Label:
 
     ``expected_class`` is the strict answer ("" for none), ``accepted_classes`` the loose ones. ``grant_event_ids`` are
     the permission changes (or denied attempts) that the claim is about; ``context_event_ids`` are earlier changes that
-    the story needs and that a tool may report or not. ``chain`` must be found; ``true_edges`` are right as well but
-    not demanded. ``entities`` are the ARNs and keys that take part.
+    the story needs and that a tool may report or not; ``side_event_ids`` are the attack's other acts, which a tool may
+    report as findings of their own; ``lineage_event_ids`` are all events of the instance.
+    ``chain`` must be found; ``true_edges`` are right as well but not demanded. ``entities`` are the ARNs and keys that
+    take part, ``key_owners`` says whose each key is.
     """
 
     scenario: str
@@ -54,7 +56,10 @@ class Label:
     grant_event_ids: tuple[str, ...]
     use_event_ids: tuple[str, ...]
     context_event_ids: tuple[str, ...]
+    side_event_ids: tuple[str, ...]
+    lineage_event_ids: tuple[str, ...]
     entities: tuple[str, ...]
+    key_owners: Mapping[str, str]
     root_principals: tuple[str, ...]
     target_arn: str
     chain: tuple[Edge, ...]
@@ -66,6 +71,7 @@ class Label:
         out = asdict(self)
         out["chain"] = [edge.to_json() for edge in self.chain]
         out["true_edges"] = [edge.to_json() for edge in self.true_edges]
+        out["key_owners"] = dict(sorted(self.key_owners.items()))
         return {key: list(value) if isinstance(value, tuple) else value for key, value in out.items()}
 
 

@@ -14,7 +14,7 @@ from pipeline.simulate.calls import (
     document,
     put_role_policy,
 )
-from pipeline.simulate.documents import admin_document, narrow_document, policy_name, with_condition
+from pipeline.simulate.documents import ADMINISTRATOR, admin_document, narrow_document, policy_name, with_condition
 from pipeline.simulate.labels import Label
 from pipeline.simulate.session import Role, Session
 from pipeline.simulate.stage import Stage
@@ -81,8 +81,11 @@ def deny_removed(stage: Stage, number: int) -> Label:
     """A guardrail denied what a broad policy allows; an administrator removes it."""
     admin = administrator(stage, "user", "chained", "federated")
     role, name = stage.app_role(admin.account_id), "guardrail"
-    fence = document(deny(stage.ids.pick((["iam:*", "organizations:*"], ["s3:*", "kms:*"], ["secretsmanager:*"]))))
-    broad = stage.ids.pick((_POWER_USER, "arn:aws:iam::aws:policy/AdministratorAccess"))
+    broad = stage.ids.pick((_POWER_USER, ADMINISTRATOR))
+    fences = [["s3:*", "kms:*"], ["secretsmanager:*"]]
+    if broad == ADMINISTRATOR:  # a power user has no IAM to be denied
+        fences.append(["iam:*", "organizations:*"])
+    fence = document(deny(stage.ids.pick(fences)))
     stage.provision(role, policies={name: fence}, managed=(broad,), is_context=True)
     session = stage.begin(admin)
     if stage.ids.chance(0.5):

@@ -57,7 +57,9 @@ def key_for_another_user(stage: Stage, number: int) -> Label:
     stage.past(victim)
     owner, event = created_key(stage.ids, session, victim.own_user, stage.now)
     stage.events.append(event)
+    stage.side.append(event.event_id)
     stage.entities |= {session.arn, owner.arn, owner.key_id}
+    stage.key_owners[owner.key_id] = owner.arn
     stage.chain.append(Edge(session.arn, owner.key_id, "issued_key", event.event_id))
     stage.wait(120, 9000)
     taken = user_session(owner, session.address, session.agent, version=session.version)

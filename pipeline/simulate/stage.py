@@ -40,6 +40,9 @@ class Stage:
     true_edges: list[Edge] = field(default_factory=list)
     repeats: list[Event] = field(default_factory=list)
     entities: set[str] = field(default_factory=set)
+    key_owners: dict[str, str] = field(default_factory=dict)
+    used_names: set[str] = field(default_factory=set)
+    side: list[str] = field(default_factory=list)
 
     @property
     def org(self) -> Organisation:
@@ -52,10 +55,12 @@ class Stage:
         return new_subject(self.cast, self.ids, kind, account, profile=profile)
 
     def set_day(self, subject: Subject, *, earliest: int = 8) -> None:
-        """Choose the day and hour of the act, after ``earliest`` days of history, in the subject's working time."""
-        day = self.ids.between(min(earliest, self.days - 2), self.days - 2)
-        while (self.start // DAY + day + 3) % 7 >= 5 and day > min(earliest, self.days - 2):
-            day -= 1
+        """Choose the day and hour of the act, after ``earliest`` days of history, now and then on a weekend."""
+        first, last = min(earliest, self.days - 2), self.days - 2
+        day = self.ids.between(first, last)
+        if self.ids.chance(0.7):
+            while (self.start // DAY + day + 3) % 7 >= 5 and day > first:
+                day -= 1
         self.now = self.start + day * DAY + subject.day_start(self.ids)
 
     def past(self, subject: Subject) -> None:
@@ -117,12 +122,19 @@ class Stage:
     def issue(self, issued: Issued, *, is_demanded: bool = True) -> Session:
         """Play an issuance; its edge is true, and demanded of a chain where the scenario says so."""
         self.events += issued.events
-        self.entities |= {issued.issuer_arn, issued.session.arn, issued.session.key_id}
+        self.entities |= {issued.issuer_arn, issued.session.arn, *issued.names}
+        self.own_key(issued.session)
         if issued.event_id and issued.session.key_id:
             copies = tuple(event.event_id for event in issued.events)
             edge = Edge(issued.issuer_arn, issued.session.key_id, "issued_key", issued.event_id, copies)
             (self.chain if is_demanded else self.true_edges).append(edge)
         return issued.session
+
+    def own_key(self, session: Session) -> None:
+        """Note whose a key is, so that a chain may name either."""
+        if session.key_id:
+            self.entities.add(session.key_id)
+            self.key_owners[session.key_id] = session.arn
 
     def wait(self, low: int, high: int) -> None:
         """Let between ``low`` and ``high`` seconds pass."""
@@ -136,6 +148,7 @@ class Stage:
             request=call.request, response=call.response, read_only=call.read_only,
         )  # fmt: skip
         self.events.append(event)
+        self.own_key(session)
         self.wait(2, 20)
         return event
 
@@ -161,15 +174,18 @@ class Stage:
         self.grants.append(event.event_id)
         if target_arn:
             self.chain.append(Edge(session.arn, target_arn, "grant", event.event_id))
-        self.entities |= {session.arn, session.key_id, target_arn}
+        self.entities |= {session.arn, target_arn}
         return event
 
     def use(self, session: Session, call: Call, *, region: str = "") -> Event:
         """Make a call that a grant allowed."""
         event = self.call(session, call, region=region)
+        is_first = call.name not in self.used_names
+        self.used_names.add(call.name)
         self.uses.append(event.event_id)
-        self.chain.append(Edge(session.arn, "", "use", event.event_id))
-        self.entities |= {session.arn, session.key_id}
+        # A chain need not list the same call twice: the first use is demanded, the others are right.
+        (self.chain if is_first else self.true_edges).append(Edge(session.arn, "", "use", event.event_id))
+        self.entities.add(session.arn)
         return event
 
     def earlier(self, event: Event) -> Event:
@@ -191,7 +207,10 @@ class Stage:
             grant_event_ids=tuple(self.grants),
             use_event_ids=tuple(self.uses),
             context_event_ids=tuple(self.context),
+            side_event_ids=tuple([*self.side, *self.uses]),
+            lineage_event_ids=tuple(sorted(event.event_id for event in self.events)),
             entities=tuple(sorted((self.entities | set(root.roots) | {target_arn}) - {""})),
+            key_owners=self.key_owners,
             root_principals=root.roots,
             target_arn=target_arn,
             chain=tuple(self.chain),

@@ -15,6 +15,7 @@ from pipeline.simulate.issuance import Issued, assume_role, console_login, oidc_
 from pipeline.simulate.organisation import (
     ACTIONS_AGENT,
     LAMBDA_AGENT,
+    OIDC_ISSUER,
     SDK_AGENT,
     TERRAFORM,
     Person,
@@ -71,7 +72,11 @@ class Subject:
         role = self.own_role
         roots = [role.arn, role.session_arn(self.name or self.person.email)]
         if self.kind == "federated":
-            roots.append(self.cast.org.saml_provider(role.account_id))
+            provider = self.cast.org.saml_provider(role.account_id)
+            roots += [provider, self.person.email, f"{provider}|{self.person.email}"]
+        if self.kind == "pipeline":
+            subject = f"repo:{self.name}:ref:refs/heads/main"
+            roots += [subject, f"arn:aws:iam::{role.account_id}:oidc-provider/{OIDC_ISSUER}|{subject}"]
         return tuple(roots)
 
     def begin(self, ids: Entropy, time: float, *, address: str = "", agent: str = "", mfa: bool = True) -> Issued:
