@@ -21,6 +21,7 @@ _DEFLATE = 8
 _HAS_HEADER_CRC, _HAS_EXTRA, _HAS_NAME, _HAS_COMMENT, _RESERVED = 0x02, 0x04, 0x08, 0x10, 0xE0
 _FIXED_HEADER_BYTES = 10
 _TRAILER = struct.Struct("<II")  # CRC-32 and size modulo 2**32
+_STREAM_ERROR: type[Exception] = igzip_lib.IsalError
 _STEP_BYTES = 4 * 1024 * 1024
 _UNMEASURED_BYTES = 64 * 1024 * 1024
 _JSON_OPENERS = (b"{", b"[")
@@ -129,7 +130,7 @@ class _Inflation:
             step = min(step, self._allowed + 1 - total)
             try:
                 part = stream.decompress(feed, step)
-            except igzip_lib.IsalError as error:
+            except _STREAM_ERROR as error:
                 message = f"the deflate stream is broken after {total} bytes: {error}"
                 raise ArchiveError("corrupt_gzip", message) from error
             feed, step = b"", _STEP_BYTES

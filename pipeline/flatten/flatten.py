@@ -6,28 +6,27 @@ This module must never lose count.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
-from pipeline.errors import RecordError
-from pipeline.flatten.exact import Row, flatten_record
 from pipeline.flatten.outcome import (
     ArchiveRecords,
     ArchiveRef,
     ArchiveRows,
-    BadRecord,
     Flattened,
     records_of,
 )
-from pipeline.flatten.times import latest_plausible
-from pipeline.schema import EVENTS
+
+if TYPE_CHECKING:
+    from pipeline.flatten.compiled_path import RowFiller
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_DAY = _EPOCH.date()
+_DAY_MICROSECONDS = 86_400_000_000
 
 
 def flatten_archive(
@@ -64,40 +63,36 @@ def flatten_archives(archives: Sequence[ArchiveRecords]) -> Flattened:
     Returns:
         One batch, sorted by event_date, event_time, event_id, and what each archive gave.
     """
-    outcomes = [ArchiveRows() for _ in archives]
-    rows: list[Row] = []
-    for archive, outcome in zip(archives, outcomes, strict=True):
-        kept = list(_rows_of(archive, outcome.bad))
-        _describe(outcome, [row["event_time"] for row in kept])
-        rows += kept
-    rows.sort(key=lambda row: (row["event_time"], row["event_id"]))
-    columns = [pa.array([row[field.name] for row in rows], type=field.type) for field in EVENTS]
-    return Flattened(pa.RecordBatch.from_arrays(columns, schema=EVENTS), outcomes)
+    from pipeline.flatten.batch import BatchMaker  # compiled code loads with the first batch, not with the room
+    from pipeline.flatten.compiled_path import RowFiller
+
+    filler = RowFiller(archives)
+    filler.fill()
+    maker = BatchMaker(filler, archives)
+    batch = maker.make()
+    return Flattened(batch, _describe_archives(filler, maker.kept, len(archives)))
 
 
-def _rows_of(archive: ArchiveRecords, bad: list[BadRecord]) -> Iterator[Row]:
-    ref = archive.archive
-    provenance: dict[str, Any] = {
-        "archive_uri": ref.uri,
-        "archive_version": ref.version,
-        "archive_sha256": ref.sha256,
-    }
-    latest = latest_plausible(ref.delivered_at)
-    spans = zip(archive.starts.tolist(), archive.ends.tolist(), archive.indexes.tolist(), strict=True)
-    for start, end, index in spans:
-        try:
-            row = flatten_record(archive.buffer[start:end], key_account_id=ref.key_account_id, latest=latest)
-        except RecordError as error:
-            bad.append(BadRecord.from_error(error, index, start, end))
-            continue
-        row.update(provenance, record_index=index)
-        yield row
-
-
-def _describe(outcome: ArchiveRows, times: list[int]) -> None:
-    outcome.kept_count = len(times)
-    if times:
-        outcome.first_event_time = _EPOCH + timedelta(microseconds=min(times))
-        outcome.last_event_time = _EPOCH + timedelta(microseconds=max(times))
-        days = sorted({time // 86_400_000_000 for time in times})
-        outcome.event_dates = tuple(date(1970, 1, 1) + timedelta(days=day) for day in days)
+def _describe_archives(filler: RowFiller, kept: npt.NDArray[np.int64], count: int) -> list[ArchiveRows]:
+    """What each archive gave."""
+    outcomes = [ArchiveRows() for _ in range(count)]
+    for archive, bad in filler.bad:
+        outcomes[archive].bad.append(bad)
+    archive_of, times = filler.archive_of[kept], filler.columns.time[kept]
+    numbers, firsts, counts = np.unique(archive_of, return_index=True, return_counts=True)
+    if not len(numbers):
+        return outcomes
+    earliest, latest = np.minimum.reduceat(times, firsts), np.maximum.reduceat(times, firsts)
+    for number, rows, first, last in zip(
+        *(values.tolist() for values in (numbers, counts, earliest, latest)), strict=True
+    ):
+        outcome = outcomes[number]
+        outcome.kept_count = rows
+        outcome.first_event_time = _EPOCH + timedelta(microseconds=first)
+        outcome.last_event_time = _EPOCH + timedelta(microseconds=last)
+    days: dict[int, list[date]] = {}
+    for pair in np.unique(np.stack([archive_of, times // _DAY_MICROSECONDS], axis=1), axis=0).tolist():
+        days.setdefault(pair[0], []).append(_FIRST_DAY + timedelta(days=pair[1]))
+    for number, dates in days.items():
+        outcomes[number].event_dates = tuple(dates)
+    return outcomes

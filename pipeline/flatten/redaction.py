@@ -51,11 +51,11 @@ _SEPARATORS = str.maketrans("", "", "-_ ")
 # Inside a string: a query of a presigned URL, or JSON embedded at any level of escaping.
 _EMBEDDED = re.compile(
     r"((?:x[-_]amz[-_]security|aws[-_ ]?(?:session|security)|session|security)[-_]?token|secret[-_]?access[-_]?key)"
-    r"""((?:\\|["'&]|%22|%5C|u0022|quot;|\s){0,12}(?:=|:|%3D|%3A)(?:\\|["'&]|%22|%5C|u0022|quot;|\s){0,12})"""
+    r"""((?:\\|["'&]|%22|%5C|u0022|quot;|\s){0,12}(?:=|:|%3[DA]|\\{1,8}u003[da])(?:\\|["'&]|%22|%5C|u0022|quot;|\s){0,12})"""
     r"([A-Za-z0-9+/=_%.~-]{8,})",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
-_HINT = re.compile(r"token|secret|assertion|\\u00", re.IGNORECASE)
+_HINT = re.compile(r"token|secret|assertion|\\u00", re.IGNORECASE | re.ASCII)
 _HARMLESS = frozenset({'""', "null", "true", "false", f'"{HIDDEN}"', f'"{MARKER}"'})
 
 
@@ -93,7 +93,11 @@ def is_secret_key(raw_key: str) -> bool:
             raw_key = json.loads(f'"{raw_key}"', strict=False)
         except json.JSONDecodeError:
             return False
-    return len(raw_key) <= LONGEST_SECRET_KEY and raw_key.lower().translate(_SEPARATORS) in SECRET_KEYS
+    return (
+        len(raw_key) <= LONGEST_SECRET_KEY
+        and raw_key.isascii()
+        and raw_key.lower().translate(_SEPARATORS) in SECRET_KEYS
+    )
 
 
 def _redact_embedded(match: re.Match[str]) -> str:

@@ -1,0 +1,82 @@
+"""Arrow arrays over what the compiled code filled: places, codes, booleans, instants.
+
+What enters: numpy columns and an order of rows. What leaves: ``pa.Array``. This module must never know a column's
+meaning.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipeline.flatten.gather import gather_booleans, gather_codes, gather_places, measure_places
+
+Order = npt.NDArray[np.int64]
+_MOST_BYTES = 2**31 - 1
+"""What 32-bit offsets can reach."""
+
+
+class Places(NamedTuple):
+    """Strings by address and meta (see ``rows.Columns``); who makes one keeps the bytes alive."""
+
+    at: npt.NDArray[np.int64]
+    meta: npt.NDArray[np.int64]
+
+    def gather(self, order: Order) -> pa.Array:
+        """The strings of the rows in ``order``, copied.
+
+        Raises:
+            OverflowError: one column would hold over 2 GiB; the caller gave too much at once.
+        """
+        total, nulls = measure_places(order, self.meta)
+        if nulls == len(order):
+            return pa.nulls(len(order), pa.string())
+        if total > _MOST_BYTES:
+            raise OverflowError(f"{total} bytes of text in one column of one batch")
+        offsets = np.empty(len(order) + 1, dtype=np.int32)
+        data = np.empty(total, dtype=np.uint8)
+        validity = _bits(len(order))
+        used = gather_places(order, self.at, self.meta, offsets, data, validity)
+        buffers = [pa.py_buffer(validity) if nulls else None, pa.py_buffer(offsets), pa.py_buffer(data[:used])]
+        return pa.Array.from_buffers(pa.string(), len(order), buffers, nulls)
+
+
+def _bits(count: int) -> npt.NDArray[np.uint8]:
+    return np.zeros((count + 7) // 8, dtype=np.uint8)
+
+
+def encode_distinct(values: pa.Array) -> tuple[pa.Array, npt.NDArray[np.int32]]:
+    """Distinct values, and for each of ``values`` its place among them, -1 for null."""
+    encoded = values.dictionary_encode()
+    return encoded.dictionary, encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
+
+
+def dictionary_array(
+    order: Order, codes: npt.NDArray[np.int32], local: npt.NDArray[np.int32], dictionary: pa.Array
+) -> pa.Array:
+    """Codes of the rows in ``order`` as a dictionary array; ``local`` turns a code into a place in ``dictionary``."""
+    indices = np.empty(len(order), dtype=np.int32)
+    validity = _bits(len(order))
+    nulls = gather_codes(order, codes, local, indices, validity)
+    kind = pa.dictionary(pa.int32(), pa.string())
+    if nulls == len(order):
+        return pa.nulls(len(order), kind)
+    buffers = [pa.py_buffer(validity) if nulls else None, pa.py_buffer(indices)]
+    coded = pa.Array.from_buffers(pa.int32(), len(order), buffers, nulls)
+    return pa.DictionaryArray.from_arrays(coded, dictionary, safe=False)
+
+
+def boolean_array(order: Order, values: npt.NDArray[np.int8]) -> pa.Array:
+    """Bytes (0 null, 1 false, 2 true) of the rows in ``order``."""
+    bits, validity = _bits(len(order)), _bits(len(order))
+    nulls = gather_booleans(order, values, bits, validity)
+    buffers = [pa.py_buffer(validity) if nulls else None, pa.py_buffer(bits)]
+    return pa.Array.from_buffers(pa.bool_(), len(order), buffers, nulls)
+
+
+def instant_array(times: npt.NDArray[np.int64], is_null: npt.NDArray[np.bool_] | None = None) -> pa.Array:
+    """Microseconds since 1970 as UTC timestamps."""
+    return pa.array(times, type=pa.int64(), mask=is_null).view(pa.timestamp("us", tz="UTC"))

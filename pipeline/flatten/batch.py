@@ -1,0 +1,279 @@
+"""Filled rows to one Arrow batch of EVENTS, sorted.
+
+What enters: a ``RowFiller`` that has run. What leaves: the batch and each archive's part in it. This module must
+never treat a row of the exact path otherwise than one of the compiled path: both end in the same columns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipeline.flatten.arrow_arrays import (
+    Order,
+    Places,
+    boolean_array,
+    dictionary_array,
+    encode_distinct,
+    instant_array,
+)
+from pipeline.flatten.compiled_path import EXACT_VIEWS, RowFiller
+from pipeline.flatten.denials import DENIAL_CODES, denied_columns
+from pipeline.flatten.exact import Row
+from pipeline.flatten.gather import leading_bytes
+from pipeline.flatten.layout import BOOLEAN_COLUMNS, DICTIONARY_COLUMNS, get_layout
+from pipeline.flatten.outcome import ArchiveRecords
+from pipeline.flatten.rows import DONE
+from pipeline.flatten.times import parse_time
+from pipeline.schema import EVENTS
+
+_DAY_MICROSECONDS = 86_400_000_000
+_EXPIRATION = "issued_expiration_at"
+
+
+class BatchMaker:
+    """Makes the batch: exact rows and denials join the columns, rows are ordered, columns gathered."""
+
+    def __init__(self, filler: RowFiller, archives: Sequence[ArchiveRecords]) -> None:
+        self._filler = filler
+        self._archives = archives
+        self._columns = filler.columns
+        self._views = (*get_layout().views, *EXACT_VIEWS)
+        self._texts: list[bytes] = []  # text that no buffer holds, until _settle
+        self._text_places: list[tuple[int, int, int]] = []  # column, row, length
+        self._extra_values: dict[str, list[object]] = {column: [] for column in DICTIONARY_COLUMNS}
+        self._extra_codes: dict[str, list[int]] = {column: [] for column in DICTIONARY_COLUMNS}
+        self._extra_count = 0
+        self._extra_identities: list[Row] = []
+        self._kept = np.flatnonzero(self._columns.state == DONE)
+
+    def make(self) -> pa.RecordBatch:
+        """The batch, its columns in the order of EVENTS."""
+        for row, values in self._filler.exact.items():
+            self._join_exact(row, values)
+        self._join_denials()
+        arena = self._settle()
+        self._order = self._sort()
+        made = self._make_columns()
+        del arena  # every place has been copied by now
+        columns = [made[name] for name in EVENTS.names]
+        fields = [pa.field(f.name, made[f.name].type, f.nullable, f.metadata) for f in EVENTS]
+        return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
+
+    @property
+    def kept(self) -> Order:
+        """Rows of the batch, in the order of the records."""
+        return self._kept
+
+    def _put_text(self, column: str, row: int, text: str) -> None:
+        data = text.encode()
+        self._texts.append(data)
+        self._text_places.append((self._views.index(column), row, len(data)))
+
+    def _settle(self) -> npt.NDArray[np.uint8]:
+        """Give the texts an address; the result must live until the places were gathered."""
+        arena = np.frombuffer(b"".join(self._texts) or b"\0", dtype=np.uint8)
+        at = arena.ctypes.data
+        for column, row, length in self._text_places:
+            self._columns.view_at[column, row], self._columns.view_meta[column, row] = at, length * 4 + 1
+            at += length
+        return arena
+
+    def _join_exact(self, row: int, values: Row) -> None:
+        """Bring a row of the exact path into the columns."""
+        subject = values["federated_subject"]
+        provider, _, name = (subject or "").partition("|")
+        parts = {"federated_provider": provider or None, "federated_name": name or None}
+        for column in self._views:
+            text = parts[column] if column in parts else values[column]
+            if text is not None:
+                self._put_text(column, row, text)
+        for number, column in enumerate(DICTIONARY_COLUMNS):
+            if values[column] is not None:
+                self._extra_count += 1
+                code = int(self._filler.interner.count[0]) + self._extra_count
+                self._columns.code[number, row] = code
+                self._extra_values[column].append(values[column])
+                self._extra_codes[column].append(code)
+        for number, column in enumerate(BOOLEAN_COLUMNS):
+            self._columns.boolean[number, row] = _boolean_byte(values[column])
+        self._columns.is_omitted[row] = values["is_request_omitted"]
+        self._extra_identities.append(values)
+        self._columns.identity[row] = int(self._filler.identities.count[0]) + len(self._extra_identities)
+
+    def _join_denials(self) -> None:
+        """Fill from a denial's message what its parameters do not say; the exact path has done so for its rows."""
+        rows = self._denied_rows()
+        if not len(rows):
+            return
+        message = self._views.index("error_message")
+        places = Places(self._columns.view_at[message], self._columns.view_meta[message])
+        sources = self._columns.code[DICTIONARY_COLUMNS.index("event_source")][rows]
+        codes = np.unique(sources)
+        names = self._filler.decode_entries(codes[codes > 0].astype(np.int64) - 1)
+        source_of = dict(zip(codes[codes > 0].tolist(), names, strict=True))
+        for row, source, text in zip(rows.tolist(), sources.tolist(), places.gather(rows).to_pylist(), strict=True):
+            for column, value in denied_columns(source_of.get(source), text).items():
+                self._put_denied(column, row, value)
+
+    def _put_denied(self, column: str, row: int, value: str) -> None:
+        if not self._columns.view_meta[self._views.index(column), row]:
+            self._put_text(column, row, value)
+
+    def _denied_rows(self) -> Order:
+        """Rows of the compiled path whose error is a denial with a message."""
+        interner, column = self._filler.interner, DICTIONARY_COLUMNS.index("error_code")
+        entries = np.flatnonzero(interner.column[: int(interner.count[0])] == column)
+        texts = self._filler.decode_entries(entries)
+        denied = [entry + 1 for entry, text in zip(entries.tolist(), texts, strict=True) if text in DENIAL_CODES]
+        has_message = self._columns.view_meta[self._views.index("error_message")] != 0
+        return np.flatnonzero(np.isin(self._columns.code[column], denied) & has_message)
+
+    def _sort(self) -> Order:
+        """Rows by time, then event id; equal ones stay in the order of their archives."""
+        rows = self._kept
+        event_id = self._views.index("event_id")
+        at, meta = self._columns.view_at[event_id], self._columns.view_meta[event_id]
+        keys = np.empty(len(rows), dtype=np.uint64)
+        leading_bytes(rows, at, meta, keys)
+        times = self._columns.time[rows]
+        ranks = np.lexsort((keys, times))
+        order = rows[ranks]
+        is_tie = np.flatnonzero((times[ranks][1:] == times[ranks][:-1]) & (keys[ranks][1:] == keys[ranks][:-1]))
+        for run in np.split(is_tie, np.flatnonzero(np.diff(is_tie) > 1) + 1):
+            if len(run):
+                tied = slice(int(run[0]), int(run[-1]) + 2)
+                texts = Places(at, meta).gather(order[tied]).to_pylist()
+                order[tied] = order[tied][np.array(sorted(range(len(texts)), key=texts.__getitem__))]
+        return order
+
+    def _make_columns(self) -> dict[str, pa.Array]:
+        made: dict[str, pa.Array] = {}
+        for number, column in enumerate(self._views):
+            made[column] = Places(self._columns.view_at[number], self._columns.view_meta[number]).gather(self._order)
+        for number, column in enumerate(DICTIONARY_COLUMNS):
+            made[column] = self._coded(number, column)
+        for number, column in enumerate(BOOLEAN_COLUMNS):
+            made[column] = boolean_array(self._order, self._columns.boolean[number])
+        made |= self._identity_columns()
+        made |= self._provenance_columns()
+        made |= self._derived_columns(made)
+        return made
+
+    def _coded(self, number: int, column: str) -> pa.Array:
+        """A column of interned values."""
+        interner = self._filler.interner
+        count = int(interner.count[0])
+        entries = np.flatnonzero(interner.column[:count] == number)
+        texts = Places(interner.at[entries], interner.meta[entries]).gather(np.arange(len(entries)))
+        codes = np.concatenate([entries + 1, np.array(self._extra_codes[column], dtype=np.int64)])
+        if column == _EXPIRATION:
+            return self._instants(number, codes, [*map(parse_time, texts.to_pylist()), *self._extra_values[column]])
+        extra = pa.array(self._extra_values[column], type=pa.string())
+        dictionary, places = encode_distinct(pa.concat_arrays([texts.cast(pa.string()), extra]))
+        local = np.full(count + 1 + self._extra_count, -1, dtype=np.int32)
+        local[codes] = places
+        return dictionary_array(self._order, self._columns.code[number], local, dictionary)
+
+    def _instants(self, number: int, codes: Order, instants: Sequence[object]) -> pa.Array:
+        """A column of interned times."""
+        by_code = np.zeros(int(self._filler.interner.count[0]) + 1 + self._extra_count, dtype=np.int64)
+        is_null = np.ones(len(by_code), dtype=np.bool_)
+        for code, instant in zip(codes.tolist(), instants, strict=True):
+            if isinstance(instant, int):
+                by_code[code], is_null[code] = instant, False
+        rows = self._columns.code[number][self._order]
+        return instant_array(by_code[rows], is_null[rows])
+
+    def _identity_columns(self) -> dict[str, pa.Array]:
+        """Columns of ``userIdentity``: each distinct identity was read once, rows refer to it."""
+        identities, extra = self._filler.identities, self._extra_identities
+        count = int(identities.count[0])
+        codes = self._columns.identity
+        texts = Places(identities.at[:count], identities.meta[:count])
+        made = {"user_identity": self._identity_text("user_identity", texts)}
+        for number, (column, kind) in enumerate(get_layout().identity):
+            meta = self._columns.identity_meta[number][:count]
+            extras = [row[column] for row in extra]
+            if kind == "bool":
+                values = np.concatenate([[0], meta, [_boolean_byte(value) for value in extras]]).astype(np.int8)
+                made[column] = boolean_array(self._order, values[codes])
+            elif kind == "time":
+                pairs = [0 if value is None else value * 2 + 1 for value in extras]
+                instants = np.concatenate([[0], meta, pairs]).astype(np.int64)[codes[self._order]]
+                made[column] = instant_array(instants >> 1, instants == 0)
+            else:
+                places = Places(self._columns.identity_at[number][:count], meta)
+                made[column] = self._identity_text(column, places)
+        return made
+
+    def _identity_text(self, column: str, places: Places) -> pa.Array:
+        count = len(places.meta)
+        extra = pa.array([row[column] for row in self._extra_identities], type=pa.string())
+        texts = pa.concat_arrays([places.gather(np.arange(count)), extra])
+        dictionary, places_of = encode_distinct(texts)
+        local = np.concatenate([np.array([-1], dtype=np.int32), places_of])
+        return dictionary_array(self._order, self._columns.identity, local, dictionary)
+
+    def _provenance_columns(self) -> dict[str, pa.Array]:
+        archive_of = self._filler.archive_of.astype(np.int32)
+        refs = [records.archive for records in self._archives]
+        made = {}
+        for column, values in (
+            ("archive_uri", [ref.uri for ref in refs]),
+            ("archive_version", [ref.version for ref in refs]),
+            ("archive_sha256", [ref.sha256 for ref in refs]),
+        ):
+            dictionary, local = encode_distinct(pa.array(values, type=pa.string()))
+            made[column] = dictionary_array(self._order, archive_of, local, dictionary)
+        indexes = np.concatenate([records.indexes for records in self._archives]) if refs else self._order
+        made["record_index"] = pa.array(indexes[self._order].astype(np.int32))
+        made["record_sha256"] = self._hashes()
+        return made
+
+    def _hashes(self) -> pa.Array:
+        """SHA-256 of each record's bytes."""
+        starts = [start for records in self._archives for start in records.starts.tolist()]
+        ends = [end for records in self._archives for end in records.ends.tolist()]
+        views = [memoryview(records.buffer) for records in self._archives]
+        archive_of = self._filler.archive_of
+        return pa.array(
+            [
+                hashlib.sha256(views[archive_of[row]][starts[row] : ends[row]]).hexdigest()
+                for row in self._order.tolist()
+            ],
+            type=pa.string(),
+        )
+
+    def _derived_columns(self, made: dict[str, pa.Array]) -> dict[str, pa.Array]:
+        times = self._columns.time[self._order]
+        exact = self._filler.exact
+        flags = [exact[row]["parse_flags"] if row in exact else [] for row in self._order.tolist()]
+        errors = made["error_code"]
+        denied = [code in DENIAL_CODES for code in errors.dictionary.to_pylist()]
+        by_error = np.array([*denied, False])
+        is_denied = by_error[errors.indices.fill_null(len(denied)).to_numpy(zero_copy_only=False)]
+        return {
+            "event_time": instant_array(times),
+            "event_date": pa.array((times // _DAY_MICROSECONDS).astype(np.int32)).view(pa.date32()),
+            "is_request_omitted": pa.array(self._columns.is_omitted[self._order] != 0),
+            "is_denied": pa.array(is_denied),
+            "parse_flags": pa.array(flags, type=pa.list_(pa.string())),
+            "federated_subject": _join_subject(made["federated_provider"], made["federated_name"]),
+        }
+
+
+def _boolean_byte(value: object) -> int:
+    return 0 if value is None else 1 + bool(value)
+
+
+def _join_subject(providers: pa.Array, names: pa.Array) -> pa.Array:
+    """``provider|name``; null without a name."""
+    import pyarrow.compute as pc
+
+    joined: Callable[..., pa.Array] = pc.binary_join_element_wise
+    return joined(pc.fill_null(providers, ""), names, "|")

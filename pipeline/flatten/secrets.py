@@ -1,0 +1,181 @@
+"""The compiled side of ``redaction``: does a record hold a secret, and where.
+
+What enters: addresses. What leaves: verdicts. This module must never call a record clean that ``redact_tokens``
+would change: whatever is not plainly a string under a secret's name makes the record odd.
+"""
+
+# ruff: noqa: SIM109, SIM110 - compiled code: plain comparisons and loops are what becomes good machine code.
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from pipeline.flatten.memory import WIDTH, compiled, count_trailing_zeros, equal_bytes, load8
+from pipeline.flatten.redaction import HIDDEN, LONGEST_SECRET_KEY, MARKER, SECRET_KEYS
+
+PLAIN_KEY, SECRET_KEY, SESSION_KEY = 0, 1, 2
+"""What a key names: nothing secret, a secret, a secret whose name also occurs within strings."""
+
+FOLD = np.uint64(0x2020202020202020)
+ASSERTION_TAIL = np.uint64(int.from_bytes(b"ssertion", "little"))
+
+_FNV_BASIS, _FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
+_LOWER, _DASH, _UNDERSCORE, _BLANK, _UPPER_A, _UPPER_Z = 0x20, ord("-"), ord("_"), ord(" "), ord("A"), ord("Z")
+_ASCII_END = 128
+_WORD_REACH = WIDTH + 4
+
+
+def _fnv(text: str) -> np.uint64:
+    value = int(_FNV_BASIS)
+    for byte in text.encode():
+        value = ((value ^ byte) * int(_FNV_PRIME)) & 0xFFFFFFFFFFFFFFFF
+    return np.uint64(value)
+
+
+_SESSION_HASHES = np.array([_fnv(key) for key in sorted(SECRET_KEYS) if "session" in key or "security" in key])
+_OTHER_HASHES = np.array([_fnv(key) for key in sorted(SECRET_KEYS) if "session" not in key and "security" not in key])
+_HARMLESS = np.frombuffer(f'"{HIDDEN}""{MARKER}"'.encode(), dtype=np.uint8)
+_HIDDEN_LENGTH, _MARKER_LENGTH = len(HIDDEN) + 2, len(MARKER) + 2
+_SESSION = np.frombuffer(b"session", dtype=np.uint8)
+_SECURITY = np.frombuffer(b"security", dtype=np.uint8)
+
+
+@compiled
+def judge_key(at: Any, length: Any) -> Any:
+    """What the key at ``at`` names, read as ``redaction.is_secret_key`` reads it."""
+    if length > LONGEST_SECRET_KEY:
+        return PLAIN_KEY
+    hashed = _FNV_BASIS
+    for index in range(length):
+        byte = load8(at + index)
+        if byte >= _ASCII_END:
+            return PLAIN_KEY
+        if byte == _DASH or byte == _UNDERSCORE or byte == _BLANK:
+            continue
+        if _UPPER_A <= byte <= _UPPER_Z:
+            byte |= _LOWER
+        hashed = (hashed ^ np.uint64(byte)) * _FNV_PRIME
+    for known in _SESSION_HASHES:
+        if known == hashed:
+            return SESSION_KEY
+    for known in _OTHER_HASHES:
+        if known == hashed:
+            return SECRET_KEY
+    return PLAIN_KEY
+
+
+@compiled
+def is_harmless_secret(at: Any, end: Any) -> Any:
+    """Whether a string under a secret's name, quotes included, hides nothing: empty, or a marker."""
+    length = end - at
+    if length == 2:
+        return True
+    known = _HARMLESS.ctypes.data
+    if length == _HIDDEN_LENGTH:
+        return equal_bytes(known, at, length)
+    return length == _MARKER_LENGTH and equal_bytes(known + _HIDDEN_LENGTH, at, length)
+
+
+@intrinsic
+def mark_hints(typing_context: Any, address: Any) -> Any:
+    """Bits where ``oken`` or ``ecre`` begins, in any case, among the 32 bytes at ``address``; 35 are read."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        vector = ir.VectorType(ir.IntType(8), WIDTH)
+        fold = ir.Constant(vector, [_LOWER] * WIDTH)
+        loads = []
+        for offset in range(4):
+            moved = builder.add(args[0], ir.Constant(ir.IntType(64), offset))
+            load = builder.load(builder.inttoptr(moved, vector.as_pointer()))
+            load.align = 1
+            loads.append(builder.or_(load, fold))
+        found = []
+        for word in ("oken", "ecre"):
+            hits = [
+                builder.icmp_unsigned("==", load, ir.Constant(vector, [ord(letter)] * WIDTH))
+                for load, letter in zip(loads, word, strict=True)
+            ]
+            found.append(builder.and_(builder.and_(hits[0], hits[1]), builder.and_(hits[2], hits[3])))
+        bits = builder.bitcast(builder.or_(*found), ir.IntType(WIDTH))
+        return builder.zext(bits, ir.IntType(64))
+
+    return types.int64(types.int64), generate
+
+
+@compiled
+def _ends_with(at: Any, start: Any, word: Any) -> Any:
+    """Whether the bytes before ``at``, not before ``start``, are ``word`` in any case."""
+    if at - len(word) < start:
+        return False
+    for index in range(len(word)):
+        if load8(at - len(word) + index) | _LOWER != word[index]:
+            return False
+    return True
+
+
+@compiled
+def _is_separator(byte: Any) -> Any:
+    return byte == _DASH or byte == _UNDERSCORE or byte == _BLANK
+
+
+@compiled
+def judge_hint(at: Any, start: Any, end: Any) -> Any:
+    """What the hint at ``at`` is part of: 1 the name of a session token, 2 that of a secret key, 0 neither."""
+    if load8(at) | _LOWER == ord("o"):
+        before = at - 1
+        if before < start or load8(before) | _LOWER != ord("t"):
+            return 0
+        while before > start and _is_separator(load8(before - 1)):
+            before -= 1
+        return 1 if _ends_with(before, start, _SESSION) or _ends_with(before, start, _SECURITY) else 0
+    after = at + 5
+    while after < end and _is_separator(load8(after)):
+        after += 1
+    if after + 2 > end:
+        return 0
+    first, second = load8(after) | _LOWER, load8(after + 1) | _LOWER
+    return 2 if (first == ord("a") and second == ord("c")) or (first == ord("k") and second == ord("e")) else 0
+
+
+@compiled
+def find_hints(start: Any, end: Any, limit: Any) -> Any:
+    """Hints of secrets within a record.
+
+    Returns -1 if there are none; -2 if the record must be read exactly; else how often a session token is named.
+    """
+    found = -1
+    at = start
+    while at < end:
+        if at + _WORD_REACH > limit:
+            return _find_last_hints(at, start, end, found)
+        bits = mark_hints(at)
+        while bits:
+            hint = at + count_trailing_zeros(bits)
+            bits &= bits - 1
+            if hint + 4 > end:
+                break
+            found = max(found, 0)
+            kind = judge_hint(hint, start, end)
+            if kind == 2:
+                return -2
+            found += kind
+        at += WIDTH
+    return found
+
+
+@compiled
+def _find_last_hints(at: Any, start: Any, end: Any, found: Any) -> Any:
+    """The same for the buffer's last bytes, which no vector may read past."""
+    while at + 4 <= end:
+        byte = load8(at) | _LOWER
+        if (byte == ord("o") and load8(at + 1) | _LOWER == ord("k")) or (
+            byte == ord("e") and load8(at + 1) | _LOWER == ord("c")
+        ):
+            return -2
+        at += 1
+    return found
