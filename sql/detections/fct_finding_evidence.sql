@@ -2,7 +2,7 @@
 -- purpose: The events that each finding rests on, and where their raw records lie.
 -- grain:   one row per (finding_id, recipient_account_id, event_id)
 -- order:   finding_id, event_time, recipient_account_id, event_id
--- inputs:  int_finding_members, int_finding_steps, int_grant_beneficiaries, int_grant_uses,
+-- inputs:  int_finding_members, int_finding_steps, int_grant_beneficiaries, int_finding_uses,
 --          int_compromise_signals, stg_finding_ids, stg_events, stg_archives
 -- stored:  full
 -- columns: role  grant, assume, issue, use, denied, context
@@ -30,16 +30,9 @@ archives as (
 ),
 
 uses as (
-    select g.finding_id, u.*
-    from int_grant_uses as u
-    inner join granted as g
-        on u.recipient_account_id = g.recipient_account_id
-        and u.event_id = g.event_id
-        and u.target_arn = g.target_arn
-    -- Fifty kinds of call tell the story; the lake has the rest.
-    qualify row_number() over (
-        partition by g.finding_id order by u.first_used_at, u.use_event_id, u.iam_action, u.event_id
-    ) <= 50
+    select u.*, i.finding_id
+    from int_finding_uses as u
+    inner join stg_finding_ids as i on u.own_finding_id = i.own_finding_id
 ),
 
 cited as (

@@ -220,6 +220,7 @@ score as (
     select
         finding_id, 61 as position, 'capped' as code,
         case
+            when cap = 39 then 'Nothing is seen but that what was added is unknown'
             when rule >= 4 then 'What is not established is never above medium'
             when is_temporal then 'A chain with such a step is never above high'
             else 'The score ends at 100'

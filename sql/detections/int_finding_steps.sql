@@ -2,13 +2,13 @@
 -- purpose: The steps of each finding's chain: from the root to the actor, the grants, to the target, the uses.
 -- grain:   one row per (own_finding_id, edge, source, target, event_id)
 -- order:   own_finding_id, stage, event_time, event_id, edge, source, target
--- inputs:  int_finding_members, fct_grants, int_grant_sessions, int_grant_uses, int_author_sessions, fct_lineage,
---          int_lineage_edges
+-- inputs:  int_finding_members, fct_grants, int_grant_sessions, int_grant_uses, int_finding_uses,
+--          int_author_sessions, fct_lineage, int_lineage_edges
 -- stored:  full
 -- columns: stage  1 on the way to the actor, 2 the grant, 3 on the way to the target's credentials, 4 use
 --          edge  issued_key, shared_event, same_session, assumed_role_id, source_identity, pass_role, grant, use, temporal
 --          source  ARN or access key id
---          target  ARN or access key id
+--          target  ARN or access key id; of a use, the IAM action
 --          confidence  of the step
 --          event_account_id  account that recorded the event
 -- source:  DETECTION design, "Lineage: who acted in truth"
@@ -129,15 +129,10 @@ granted as (
 
 used as (
     select
-        u.own_finding_id, 4 as stage, 'use' as edge, u.target_arn as source, s.own_principal_arn as target,
-        u.use_confidence as confidence, u.use_account_id as event_account_id, u.use_event_id as event_id,
-        u.first_used_at as event_time, u.use_date as event_date
-    from uses as u
-    inner join sessions as s on u.session_id = s.session_id
-    where u.target_arn <> ''
-    qualify row_number() over (
-        partition by u.own_finding_id order by u.first_used_at, u.use_event_id, u.iam_action
-    ) <= 20
+        own_finding_id, 4 as stage, 'use' as edge, user_arn as source, iam_action as target,
+        use_confidence as confidence, use_account_id as event_account_id, use_event_id as event_id,
+        used_at as event_time, use_date as event_date
+    from int_finding_uses
 ),
 
 steps as (

@@ -190,6 +190,8 @@ pointed as (
         )) as anomaly_points,
         case when is_evasive then 15 else 0 end as evasion_points,
         case
+            -- Nothing seen but that something is unknown: worth a line, not an alarm.
+            when rule = 4 and delta_state = 'unknown' and len(signals) = 0 then 39
             when rule >= 4 then 64
             when is_temporal then 84
             else 100

@@ -2,8 +2,7 @@
 -- purpose: Why a grant benefits whoever made it: each way, with its event.
 -- grain:   one row per (recipient_account_id, event_id, target_arn, benefit)
 -- order:   recipient_account_id, event_id, target_arn, benefit
--- inputs:  int_grant_deltas, int_grant_sessions, int_identity_issuances, int_identity_events, int_author_sessions,
---          int_author_actions
+-- inputs:  int_grant_deltas, int_grant_sessions, int_identity_issuances, int_identity_events, int_author_sessions
 -- params:  $lookback_days
 -- stored:  full
 -- columns: benefit  own, held, assumed, credential, trust, outside, pass_role, candidate
@@ -75,21 +74,6 @@ by_issuance as (
             and g.event_time + to_days($lookback_days::integer)
 ),
 
-abroad as (
-    select session_id, true as is_compute_abroad
-    from int_author_actions
-    where session_id in (select session_id from held where is_compute)
-    group by session_id
-    having
-        count(*) filter (
-            where first_success_at is not null
-            and event_source in ('iam.amazonaws.com', 'sts.amazonaws.com')
-            and iam_action not in ('sts:GetCallerIdentity', 'sts:GetSessionToken')
-            and not regexp_matches(event_name, '^(Get|List|Simulate)')
-        ) > 0
-        or count(distinct network) filter (where network <> '') > 1
-),
-
 by_session as (
     select
         h.recipient_account_id, h.event_id, h.target_arn,
@@ -100,14 +84,13 @@ by_session as (
         end as benefit,
         h.confidence, h.has_temporal_edge as is_temporal, s.first_event_id as proof_event_id,
         h.recipient_account_id as proof_account_id, h.first_event_time as proof_at,
-        coalesce(a.is_compute_abroad, false) as is_compute_abroad
+        h.is_compute_abroad
     from held as h
     inner join grants as g
         on h.recipient_account_id = g.recipient_account_id
         and h.event_id = g.event_id
         and h.target_arn = g.target_arn
     inner join sessions as s on h.session_id = s.session_id
-    left join abroad as a on h.session_id = a.session_id
     where not (h.relation = 'own' and g.target_key = g.actor_key)
 ),
 

@@ -2,7 +2,7 @@
 -- purpose: For each grant worth following, the sessions of its target that the same lineage holds.
 -- grain:   one row per (recipient_account_id, event_id, target_arn, session_id)
 -- order:   recipient_account_id, event_id, target_arn, first_event_time, session_id
--- inputs:  int_grant_deltas, int_author_sessions, fct_lineage
+-- inputs:  int_grant_deltas, int_author_sessions, int_author_actions, fct_lineage
 -- params:  $lookback_days
 -- stored:  full
 -- columns: relation  own: the actor is the target, or came through it; held: a session begun before the grant;
@@ -10,6 +10,7 @@
 --                    assumed this role
 --          confidence  that the session belongs to the grant's lineage
 --          is_compute  the session runs on compute that the role was passed to
+--          is_compute_abroad  that compute's credentials wrote to IAM or STS, or were used from several networks
 --          has_temporal_edge  the link rests on a session name and an address alone
 -- source:  DETECTION design, "Evidence per grant, and the class": B beneficiary
 
@@ -28,7 +29,10 @@ sessions as (
 ),
 
 roots as (
-    select session_id, root_session_id, baseline_principal_arn, confidence, edges, has_temporal_edge from fct_lineage
+    select session_id, root_session_id, baseline_principal_arn, confidence, edges, has_temporal_edge
+    from fct_lineage
+    -- A key that was probably handed over to its owner makes nobody of its maker.
+    where lineage_rank = 1 or confidence > 0.5 or not list_contains(edges, 'issued_key')
 ),
 
 named as (
@@ -64,23 +68,50 @@ possible as (
     select * from named
     union all
     select * from hidden
+),
+
+held as (
+    select
+        p.recipient_account_id, p.event_id, p.target_arn, p.session_id, p.event_time, p.root_baseline_arn, p.relation,
+        max(least(r.confidence, p.ceiling))::double as confidence,
+        bool_or(list_contains(r.edges, 'pass_role')) as is_compute,
+        bool_and(r.has_temporal_edge) as has_temporal_edge,
+        p.first_event_time, p.last_event_time
+    from possible as p
+    inner join roots as r
+        on p.session_id = r.session_id
+        and (p.root_session_id = r.root_session_id or p.root_baseline_arn = r.baseline_principal_arn)
+    group by all
+),
+
+abroad as (
+    select session_id
+    from int_author_actions
+    where session_id in (select session_id from held where is_compute)
+    group by session_id
+    having
+        count(*) filter (
+            where first_success_at is not null
+            and event_source in ('iam.amazonaws.com', 'sts.amazonaws.com')
+            and iam_action <> ''
+            and not regexp_matches(event_name, '^(Get|List|Simulate)')
+        ) > 0
+        or count(distinct network) filter (where network <> '') > 1
 )
 
 select
-    p.recipient_account_id,
-    p.event_id,
-    p.target_arn,
-    p.session_id,
-    p.event_time,
-    p.root_baseline_arn,
-    p.relation,
-    max(least(r.confidence, p.ceiling))::double as confidence,
-    bool_or(list_contains(r.edges, 'pass_role')) as is_compute,
-    bool_and(r.has_temporal_edge) as has_temporal_edge,
-    p.first_event_time,
-    p.last_event_time
-from possible as p
-inner join roots as r
-    on p.session_id = r.session_id
-    and (p.root_session_id = r.root_session_id or p.root_baseline_arn = r.baseline_principal_arn)
-group by all
+    h.recipient_account_id,
+    h.event_id,
+    h.target_arn,
+    h.session_id,
+    h.event_time,
+    h.root_baseline_arn,
+    h.relation,
+    h.confidence,
+    h.is_compute,
+    h.is_compute and a.session_id is not null as is_compute_abroad,
+    h.has_temporal_edge,
+    h.first_event_time,
+    h.last_event_time
+from held as h
+left join abroad as a on h.session_id = a.session_id

@@ -39,11 +39,11 @@ calls as (
         a.event_date
     from sessions as s
     inner join actions as a on s.session_id = a.session_id
-    -- What a workload does with the role it was passed is its job; what it does in IAM or STS is not.
+    -- What a workload does with the role it was passed is its job, unless it turns to IAM, STS or elsewhere.
     where
         a.last_success_at > s.event_time
         and a.last_success_at <= s.event_time + to_days($lookback_days::integer)
-        and (not s.is_compute or a.event_source in ('iam.amazonaws.com', 'sts.amazonaws.com'))
+        and (not s.is_compute or s.is_compute_abroad)
 )
 
 select
