@@ -100,9 +100,11 @@ class Corpus:
         starts = [self._start + hour * HOUR for hour in range(self.options.days * 24)]
         total = max(0, self.options.events - len(self._planned))
         weights = [background.hour_weight(start) for start in starts]
-        at = 0
+        at = spare = 0
         for start, count in zip(starts, spread_counts(weights, total), strict=True):
-            events = background.hour(start, count)
+            # An hour may end with a call of two copies, one event over: the next hour makes one less.
+            events = background.hour(start, max(0, count - spare))
+            spare = len(events) - max(0, count - spare) + max(0, spare - count)
             while at < len(self._planned) and self._planned[at].time < start + HOUR:
                 event = self._planned[at]
                 events.append(event)
@@ -110,6 +112,7 @@ class Corpus:
                     self.delivery.repeat(event, 2, start + HOUR)
                 at += 1
             yield start + HOUR, events
+        assert at == len(self._planned), "every planned event lies within the corpus"
 
     def labels_json(self) -> dict[str, Any]:
         """Return ``labels.json``."""

@@ -207,7 +207,7 @@ class Stage:
             grant_event_ids=tuple(self.grants),
             use_event_ids=tuple(self.uses),
             context_event_ids=tuple(self.context),
-            side_event_ids=tuple([*self.side, *self.uses]),
+            side_event_ids=(*self.side, *self.uses),
             lineage_event_ids=tuple(sorted(event.event_id for event in self.events)),
             entities=tuple(sorted((self.entities | set(root.roots) | {target_arn}) - {""})),
             key_owners=self.key_owners,
