@@ -100,11 +100,11 @@ class Corpus:
         starts = [self._start + hour * HOUR for hour in range(self.options.days * 24)]
         total = max(0, self.options.events - len(self._planned))
         weights = [background.hour_weight(start) for start in starts]
-        at = spare = 0
+        at = surplus = 0
         for start, count in zip(starts, spread_counts(weights, total), strict=True):
             # An hour may end with a call of two copies, one event over: the next hour makes one less.
-            events = background.hour(start, max(0, count - spare))
-            spare = len(events) - max(0, count - spare) + max(0, spare - count)
+            events = background.hour(start, max(0, count - surplus))
+            surplus += len(events) - count
             while at < len(self._planned) and self._planned[at].time < start + HOUR:
                 event = self._planned[at]
                 events.append(event)
