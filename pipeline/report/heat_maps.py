@@ -59,6 +59,7 @@ class HeatMap:
     row_count: int
     column_count: int
     unit: str
+    is_cut: bool
 
 
 def draw_scores(table: pa.Table, *, show_keys: bool = False) -> HeatMap | None:
@@ -81,7 +82,7 @@ def draw_scores(table: pa.Table, *, show_keys: bool = False) -> HeatMap | None:
         high, bits = best.get(key, (-1.0, -1.0))
         best[key] = (max(high, _number(row["anomaly_score"])), max(bits, _number(row["surprise_bits"])))
     ordered = sorted(best, key=lambda key: (-best[key][0], -best[key][1], key))
-    days = _last_columns(sorted({row["event_date"] for row in rows}))
+    days = sorted({row["event_date"] for row in rows})[-MAX_COLUMNS:]
     shown = {key: index for index, key in enumerate(ordered[:MAX_ROWS])}
     labels = [label_principal(arn, width=30, show_keys=show_keys) for arn, _ in shown]
     grid = _Grid(days, "day", labels)
@@ -89,7 +90,8 @@ def draw_scores(table: pa.Table, *, show_keys: bool = False) -> HeatMap | None:
         key = (row["principal_arn"] or "", row["recipient_account_id"] or "")
         if key in shown and row["event_date"] in grid.places:
             grid.add(shown[key], row["event_date"], _shade_score(row["anomaly_score"]), _word_score(row))
-    return grid.finish(len(ordered), len({row["event_date"] for row in rows}))
+    day_count = len({row["event_date"] for row in rows})
+    return grid.finish(len(ordered), day_count, is_cut=day_count > len(days))
 
 
 def _number(value: Any) -> float:
@@ -119,30 +121,53 @@ def draw_coverage(table: pa.Table) -> HeatMap | None:
     Returns:
         The map, or ``None`` where the table is empty. A day has the worst state of its hours.
     """
-    rows = select_columns(table, COVERAGE_COLUMNS, "coverage").to_pylist()
+    found = select_columns(table, COVERAGE_COLUMNS, "coverage").to_pylist()
+    rows = _choose_days([row for row in found if row["hour_at"] is not None])
     if not rows:
         return None
     hours = {row["hour_at"] for row in rows}
     by_hour = (max(hours) - min(hours)) < timedelta(hours=_HOURS_SHOWN)
+    merged = _merge_hours(rows, by_hour)
+    columns = _fill_columns(sorted({column for cells in merged.values() for column in cells}), by_hour)
+    ordered = sorted(merged, key=lambda key: (-sum(cell.get("missing", 0) for cell in merged[key].values()), key))
+    labels = [_label_account(account, region) for account, region in ordered[:MAX_ROWS]]
+    grid = _Grid(columns, "hour" if by_hour else "day", labels)
+    top = max((cell["events"] for cells in merged.values() for cell in cells.values()), default=0)
+    for index, key in enumerate(ordered[:MAX_ROWS]):
+        for column, cell in merged[key].items():
+            grid.add(index, column, _shade_coverage(cell, top), _word_coverage(column, cell))
+    return grid.finish(len(ordered), len(columns), is_cut=len(rows) < len(found))
+
+
+def _merge_hours(rows: Sequence[dict[str, Any]], by_hour: bool) -> dict[tuple[str, str], dict[Any, dict[str, int]]]:
+    """Counts per line and column: archives, events, and hours by state."""
     merged: dict[tuple[str, str], dict[Any, dict[str, int]]] = {}
     for row in rows:
         key = (row["account_id"] or "", row["region"] or "")
-        column = row["hour_at"].astimezone(UTC) if by_hour else row["hour_at"].astimezone(UTC).date()
-        cell = merged.setdefault(key, {}).setdefault(column, {"archives": 0, "events": 0})
+        moment = row["hour_at"].astimezone(UTC)
+        cell = merged.setdefault(key, {}).setdefault(moment if by_hour else moment.date(), {"archives": 0, "events": 0})
         cell["archives"] += row["archive_count"] or 0
         cell["events"] += row["event_count"] or 0
         state = row["state"] if row["state"] in _STATES else "unknown"
         cell[state] = cell.get(state, 0) + 1
-    columns = _fill_columns(sorted({column for cells in merged.values() for column in cells}), by_hour)
-    ordered = sorted(merged, key=lambda key: (-sum(cell.get("missing", 0) for cell in merged[key].values()), key))
-    labels = [_label_account(account, region) for account, region in ordered[:MAX_ROWS]]
-    grid = _Grid(_last_columns(columns), "hour" if by_hour else "day", labels)
-    top = max((cell["events"] for cells in merged.values() for cell in cells.values()), default=0)
-    for index, key in enumerate(ordered[:MAX_ROWS]):
-        for column, cell in merged[key].items():
-            if column in grid.places:
-                grid.add(index, column, _shade_coverage(cell, top), _word_coverage(column, cell))
-    return grid.finish(len(ordered), len(columns))
+    return merged
+
+
+def _choose_days(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The stretch of at most ``MAX_COLUMNS`` days with the most rows, the latest of equals.
+
+    One file with an odd date must not push everything else off the map.
+    """
+    days = sorted(row["hour_at"].astimezone(UTC).date() for row in rows)
+    if not days:
+        return []
+    first, last, most, start = days[0], days[0], 0, 0
+    for end, day in enumerate(days):
+        while day - days[start] >= timedelta(days=MAX_COLUMNS):
+            start += 1
+        if end - start + 1 >= most:
+            first, last, most = days[start], day, end - start + 1
+    return [row for row in rows if first <= row["hour_at"].astimezone(UTC).date() <= last]
 
 
 def _label_account(account: str, region: str) -> PrincipalLabel:
@@ -154,13 +179,9 @@ def _fill_columns(columns: Sequence[Any], by_hour: bool) -> list[Any]:
     """Every hour or day between the first and the last: a gap must be seen as one."""
     step = timedelta(hours=1) if by_hour else timedelta(days=1)
     out = [columns[0]]
-    while out[-1] < columns[-1] and len(out) < 100_000:
+    while out[-1] < columns[-1]:
         out.append(out[-1] + step)
     return out
-
-
-def _last_columns(columns: Sequence[Any]) -> list[Any]:
-    return list(columns[-MAX_COLUMNS:])
 
 
 def _shade_coverage(cell: dict[str, int], top: int) -> str:
@@ -183,7 +204,7 @@ class _Grid:
         self.columns = list(columns)
         self.unit = unit
         self.labels = labels
-        self.left = measure_labels(labels) + 12
+        self.left = measure_labels(labels) + (48 if any(label.account_id for label in labels) else 12)
         # Room at the right for the last tick's words.
         self.cell_width = round(min(34.0, (_WIDTH - self.left - 60) / max(len(self.columns), 1)), 2)
         self.places = {
@@ -194,7 +215,7 @@ class _Grid:
     def add(self, row: int, column: Any, shade: str, text: str) -> None:
         self.cells.append(Cell(self.places[column], _TOP + row * _ROW, shade, text))
 
-    def finish(self, row_count: int, column_count: int) -> HeatMap:
+    def finish(self, row_count: int, column_count: int, *, is_cut: bool) -> HeatMap:
         rows = [MapRow(_TOP + index * _ROW, label) for index, label in enumerate(self.labels)]
         cells = sorted(self.cells, key=lambda cell: (cell.y, cell.x, cell.text))
         return HeatMap(
@@ -209,6 +230,7 @@ class _Grid:
             row_count,
             column_count,
             self.unit,
+            is_cut,
         )
 
     def _ticks(self) -> list[Tick]:

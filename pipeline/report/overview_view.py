@@ -41,6 +41,7 @@ class Overview:
     first_event: str
     last_event: str
     account_ids: tuple[str, ...]
+    is_after_reading: bool
     archives: tuple[Part, ...]
     records: tuple[Part, ...]
     verification_state: str
@@ -80,6 +81,7 @@ def view_overview(findings: Sequence[Finding], run: Mapping[str, Any]) -> Overvi
         first_event=min(starts, default=""),
         last_event=max(ends, default=""),
         account_ids=tuple(sorted({row["account_id"] for row in coverage["accounts"] if row["account_id"]})),
+        is_after_reading=bool(run["sources"]) or run["archives"]["listed"] > 0,
         archives=_shares([(name, run["archives"][name]) for name in _OUTCOMES]),
         records=_shares([(name, run["records"][name]) for name in ("distinct", "duplicates", "quarantined")]),
         verification_state=state,

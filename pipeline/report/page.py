@@ -14,11 +14,12 @@ from collections.abc import Callable
 from datetime import date, datetime
 from functools import cache
 from importlib.resources import files
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from pipeline.finding import Finding, format_time
+from pipeline.finding import SEVERITIES, Finding, format_time
 from pipeline.report.cleaning import present_text
 from pipeline.report.csv_files import TIMELINE_COLUMNS, select_columns
 from pipeline.report.finding_view import view_finding
@@ -131,11 +132,22 @@ def render_report(report: ReportInput) -> bytes:
         run=report.run,
         overview=view_overview(findings, report.run),
         findings=findings,
-        cards=cards,
-        shown_anchors=anchors,
+        lines=_split(findings, list(zip_longest(findings, anchors, fillvalue=""))),
+        cards=_split(findings, cards),
         **_view_tables(report, findings, anchors),
     )
     return html.encode("utf-8")
+
+
+def _is_notable(finding: Finding) -> bool:
+    return SEVERITIES.index(finding.severity) >= SEVERITIES.index("medium")
+
+
+def _split(findings: list[Finding], items: list[Any]) -> tuple[list[Any], list[Any]]:
+    """Items of the findings of medium severity and above, and of the others: a score can be high where a rule caps
+    the severity, so the order by score does not part them."""
+    pairs = list(zip(findings, items, strict=False))
+    return [item for one, item in pairs if _is_notable(one)], [item for one, item in pairs if not _is_notable(one)]
 
 
 def _render_cards(
@@ -166,7 +178,7 @@ def _view_tables(report: ReportInput, findings: list[Finding], anchors: list[str
     for finding, anchor in zip(findings, anchors, strict=False):
         for item in finding.evidence:
             by_event.setdefault(item.event_id, anchor)
-    cited = {item.event_id for finding in findings for item in finding.evidence}
+    cited = {item.event_id for finding in findings if _is_notable(finding) for item in finding.evidence}
     return {
         "timeline": choose_timeline(timeline, cited),
         "anchors": by_event,

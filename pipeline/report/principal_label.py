@@ -23,6 +23,7 @@ _RESOURCE_KINDS = {
     "federated-user": "federated user",
     "instance-profile": "instance profile",
 }
+_PROVIDER_KINDS = {"oidc-provider": "OIDC subject", "saml-provider": "SAML subject"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,9 @@ def label_principal(value: str | None, *, width: int = 48, show_keys: bool = Fal
     if text.startswith("arn:") and len(parts) == 6:
         head, _, name = parts[5].partition("/")
         kind = _RESOURCE_KINDS.get(head, "principal")
+        if head in _PROVIDER_KINDS and "|" in name:
+            # Who a provider vouched for tells people apart; the provider is the same for all of them.
+            kind, name = _PROVIDER_KINDS[head], name.partition("|")[2]
         return PrincipalLabel(kind, shorten(name or head, width), clean_text(parts[4], limit=16), full)
     if text[:4] in ("AKIA", "ASIA"):
         return PrincipalLabel("access key", shorten(text, width), "", full)

@@ -110,6 +110,30 @@ def test_long_periods_are_drawn_by_day_with_the_worst_state() -> None:
     assert drawn.cells[1].text == "2024-03-05: 24 archives, 240 events; hours: 1 missing, 23 seen"
 
 
+def test_one_odd_date_does_not_push_the_rest_off_the_map() -> None:
+    """Of a time too long to draw, the stretch with the most archives is drawn, and the map says that it is cut."""
+    rows = [("us-east-1", hour, 10, "seen") for hour in range(24 * 5)] + [("eu-west-1", 24 * 600, 1, "seen")]
+    drawn = draw_coverage(make_hours(rows))
+    assert drawn is not None
+    assert ([row.label.name for row in drawn.rows], drawn.is_cut) == (["1 us-east-1"], True)
+    assert (drawn.column_count, drawn.ticks[0].label) == (6, "04 Mar 2024")
+    whole = draw_coverage(make_coverage_table())
+    assert whole is not None
+    assert not whole.is_cut
+
+
+def test_rows_without_an_hour_are_left_out_of_the_map() -> None:
+    """They have no place in it; where there is nothing else, there is no map."""
+    table = make_hours([("us-east-1", 0, 10, "seen")])
+    empty = table.set_column(
+        2, COVERAGE_SCHEMA.field("hour_at"), pa.array([None], COVERAGE_SCHEMA.field("hour_at").type)
+    )
+    assert draw_coverage(empty) is None
+    drawn = draw_coverage(pa.concat_tables([table, empty]))
+    assert drawn is not None
+    assert (len(drawn.cells), drawn.is_cut) == (1, True)
+
+
 def test_lines_with_gaps_come_first() -> None:
     """What is missing is at the top."""
     drawn = draw_coverage(make_coverage_table())

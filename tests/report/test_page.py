@@ -21,6 +21,7 @@ from tests.report.samples import (
     KEY,
     SCORE_SCHEMA,
     TIMELINE_SCHEMA,
+    make_attempt,
     make_coverage_table,
     make_finding,
     make_input,
@@ -227,3 +228,24 @@ def test_a_run_that_does_not_add_up_gets_no_page() -> None:
     run["records"]["read"] += 1
     with pytest.raises(ReportError, match="records read"):
         render_report(make_input(run=run))
+
+
+def test_low_findings_are_folded_away_even_where_their_score_is_high() -> None:
+    """What is of medium severity or above stands first and open; the rest is one click away, none is lost."""
+    capped = make_finding(finding_id="f-capped", severity="low", score=99, title="capped by a rule")
+    findings = [capped, *(make_finding(finding_id=f"f-{index}", score=50, severity="medium") for index in range(4))]
+    page = render_report(make_input([*findings, make_attempt()])).decode("utf-8")
+    words = read_words(page.encode())
+    assert "4 of medium severity and above, in a line each" in words
+    assert "2 of low severity, in a line each" in words
+    folded = page.index("<details><summary>2 findings of low severity in full</summary>")
+    assert page.index('id="finding-f-3"') < folded < page.index('id="finding-f-capped"')
+    assert len(re.findall(r"<article ", page)) == 6
+
+
+def test_a_report_from_the_lake_alone_shows_no_empty_counts() -> None:
+    """Where nothing was read for it, the page says so instead of showing zeros."""
+    run = make_run(sources=[], archives={}, records={}, quarantine=[], quarantine_total=0)
+    words = read_words(render_report(make_input(run=run)))
+    assert "Made from the lake as it is: no source was read for this report" in words
+    assert "0 listed" not in words
