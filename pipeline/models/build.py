@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -167,7 +167,8 @@ class Build:
         kept = self.store.read(name) if before and before.definition_sha256 == digest and not change else None
         if kept is not None and before is not None:
             register_relation(self.connection, name, kept)
-            self.states[name], self.changes[name] = before, NOTHING
+            self.states[name] = replace(before, batch_number=self.lake.batch_number)
+            self.changes[name] = NOTHING
         else:
             self.on_model(name)
             inputs = {item: self.connection.sql(f"from {item}").to_arrow_table() for item in extension.inputs}
@@ -220,15 +221,15 @@ class Build:
         kept = None if change else self.store.read(model.name)
         if kept is not None and before is not None:
             register_relation(self.connection, model.name, kept)
-            self.states[model.name], self.changes[model.name] = before, NOTHING
+            self.states[model.name] = replace(before, batch_number=self.lake.batch_number)
+            self.changes[model.name] = NOTHING
             self.result.unchanged.append(model.name)
             return
-        params = {name: self.params[name] for name in model.header.params}
+        self._probe_columns(model)
         self.connection.execute(
             f"create table {model.name} as select * from ({model.sql}\n) order by {self._order(model)}",  # noqa: S608
-            params or None,
+            self._values(model),
         )
-        self._audit_columns(model, self.connection.table(model.name).columns)
         audit_grain(self.connection, model, model.name)
         self._store_whole(model.name, before, digest)
 
@@ -269,6 +270,7 @@ class Build:
         rebuild = spread_change(change, header.lookback_days, known_dates=known)
         self.states[model.name] = ModelState(digest, self.lake.batch_number)
         self.changes[model.name] = EVERYTHING if change.is_whole else Change(rebuild)
+        self._probe_columns(model)
         count = 0
         runs: list[list[date]] = split_dates(rebuild, dict(known), limit=RUN_EVENTS)
         if kept is None and not runs:
@@ -295,20 +297,29 @@ class Build:
             if "event_date" in self.columns[name]
         ]
         prefix = f"with {', '.join(bounds)} " if bounds else ""
-        params = {name: self.params[name] for name in header.params}
         fresh = f"fresh_{model.name}"
         self.connection.execute(
             f"create table {fresh} as {prefix}select * from ({model.sql}\n)"  # noqa: S608 - checked at load
             f" where {_in_dates(run)} order by event_date, {self._order(model)}",
-            params or None,
+            self._values(model),
         )
-        self._audit_columns(model, self.connection.table(fresh).columns)
         audit_grain(self.connection, model, fresh)
         count = self._count(fresh)
         rows = self.connection.sql(f"from {fresh}").to_arrow_reader()
         self.store.write(model.name, rows, replace_dates=None if replace_all else run, by_event_date=True)
         self.connection.execute(f"drop table {fresh}")
         return count
+
+    def _probe_columns(self, model: Model) -> None:
+        """Check a query's columns before its rows are made: an unknown name in ``order`` is the header's mistake."""
+        probe = f"probe_{model.name}"
+        self.connection.execute(f"create table {probe} as select * from ({model.sql}\n) limit 0", self._values(model))  # noqa: S608
+        self._audit_columns(model, self.connection.table(probe).columns)
+        self.connection.execute(f"drop table {probe}")
+
+    def _values(self, model: Model) -> dict[str, Any] | None:
+        """Return the values of a model's parameters."""
+        return {name: self.params[name] for name in model.header.params} or None
 
     def _audit_columns(self, model: Model, columns: Iterable[str]) -> None:
         inherited = {column for name in model.header.inputs for column in self.columns[name]}
