@@ -19,7 +19,7 @@ from typing import TypeVar
 from pipeline.jobs.ingest_rows import ArchiveOutcome, TaskRows
 from pipeline.jobs.ingest_tasks import ArchiveTask, TaskResult, WorkerContext
 from pipeline.jobs.ingest_worker import run_task
-from pipeline.lake.commit import BatchPart
+from pipeline.lake.batch import BatchPart
 
 _T = TypeVar("_T")
 

@@ -15,8 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.flatten import redact_tokens
-from pipeline.lake.commit import QUARANTINE_ROWS
-from pipeline.lake.ledger import LEDGER_ROWS
+from pipeline.lake.batch import LEDGER_ROWS, QUARANTINE_ROWS
 from pipeline.source.objects import ListedObject
 
 EXCERPT_CHARACTERS = 4096

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from pipeline.lake.commit import BatchPart
+from pipeline.lake.batch import BatchPart
 from pipeline.lake.layout import LakeLocation
 from pipeline.settings import Caps, IngestSettings
 from pipeline.source.objects import ListedObject, Source

@@ -24,7 +24,7 @@ from pipeline.flatten import ArchiveRecords, ArchiveRef, BadRecord, flatten_arch
 from pipeline.jobs.ingest_gathering import ArchiveTally, StepClock, assemble_events, cut_rows
 from pipeline.jobs.ingest_rows import EXCERPT_BYTES, RETRIED, ArchiveOutcome, TaskRows, unchanged_outcome
 from pipeline.jobs.ingest_tasks import ArchiveTask, RegionSpan, Retry, TaskResult, WorkerContext
-from pipeline.lake.commit import BatchPart
+from pipeline.lake.batch import BatchPart
 from pipeline.lake.event_files import write_event_files
 from pipeline.lake.parquet import FileAction
 from pipeline.source.keys import ObjectKind

@@ -11,25 +11,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipeline.lake.commit import QUARANTINE_ROWS, BatchPart, CommitResult
+    from pipeline.lake.batch import LEDGER_ROWS, QUARANTINE_ROWS, BatchPart, CommitResult
     from pipeline.lake.distinct import count_new_events
     from pipeline.lake.event_files import write_event_files
     from pipeline.lake.lake import Lake, open_lake_tables
     from pipeline.lake.layout import LakeLocation, locate_lake
-    from pipeline.lake.ledger import LEDGER_ROWS, KnownVersions, find_chain_break
+    from pipeline.lake.ledger import KnownVersions, find_chain_break
     from pipeline.lake.parquet import FileAction
     from pipeline.lake.snapshot import LakeSnapshot, SnapshotFile
 
 _HOMES = {
-    "BatchPart": "commit",
-    "CommitResult": "commit",
+    "BatchPart": "batch",
+    "CommitResult": "batch",
     "FileAction": "parquet",
     "KnownVersions": "ledger",
-    "LEDGER_ROWS": "ledger",
+    "LEDGER_ROWS": "batch",
     "Lake": "lake",
     "LakeLocation": "layout",
     "LakeSnapshot": "snapshot",
-    "QUARANTINE_ROWS": "commit",
+    "QUARANTINE_ROWS": "batch",
     "SnapshotFile": "snapshot",
     "count_new_events": "distinct",
     "find_chain_break": "ledger",

@@ -29,6 +29,7 @@ import pyarrow.dataset as pads
 from deltalake import DeltaTable
 
 from pipeline.errors import CommitConflictError, LakeError
+from pipeline.lake.batch import BatchPart, CommitResult
 from pipeline.lake.layout import ARCHIVES, EVENTS, QUARANTINE, LakeLocation
 from pipeline.lake.ledger import KNOWN_COLUMNS, KnownVersions, number_rows
 from pipeline.lake.parquet import FileAction, encode_parquet, render_stats
@@ -47,45 +48,7 @@ STEPS = (
 )
 """Names of the points between the steps, in order: tests stop a run dead at each."""
 
-QUARANTINE_ROWS = pa.schema([item for item in QUARANTINE_SCHEMA if item.name != "batch_number"])
-"""What a run hands in: a quarantine row without the batch's number."""
-
 _MAX_ATTEMPTS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class BatchPart:
-    """What one task read: committed or dropped as a whole.
-
-    Attributes:
-        events: files that ``write_event_files`` wrote.
-        ledger: its archives, schema LEDGER_ROWS.
-        quarantine: schema QUARANTINE_ROWS.
-    """
-
-    events: tuple[FileAction, ...]
-    ledger: pa.Table
-    quarantine: pa.Table
-
-    def archive_versions(self) -> list[tuple[str, str]]:
-        """The (uri, version) pairs of its archives."""
-        names = ("archive_uri", "archive_version")
-        return list(zip(*(self.ledger.column(name).to_pylist() for name in names), strict=True))
-
-
-@dataclass(frozen=True, slots=True)
-class CommitResult:
-    """Outcome of one commit.
-
-    Attributes:
-        batch_number: the new batch, or ``None`` where every part was dropped.
-        committed: positions of the parts that the batch holds.
-        dropped: positions of the parts of which another run has committed an archive meanwhile.
-    """
-
-    batch_number: int | None
-    committed: tuple[int, ...]
-    dropped: tuple[int, ...]
 
 
 @dataclass

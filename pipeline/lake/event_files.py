@@ -35,6 +35,7 @@ DICTIONARY_COLUMNS = [
 ]
 """Columns whose values repeat: identities, names, places."""
 _STATISTICS_COLUMNS = ["event_time", "event_id", "recipient_account_id", "event_name", "event_source", "archive_uri"]
+_FILE_FIELDS = [field for field in EVENTS if field.name != "event_date"]
 _EPOCH = date(1970, 1, 1)
 
 
@@ -94,11 +95,22 @@ def split_by_date(table: pa.Table) -> Iterator[tuple[date, pa.Table]]:
 def encode_event_file(rows: pa.Table, *, compression_level: int = 1) -> pa.Buffer:
     """Encode one event date's rows; the date itself stands in the path, as Delta partitions do."""
     return encode_parquet(
-        rows.drop_columns(["event_date"]),
+        _fit_columns(rows),
         compression_level=compression_level,
         dictionary_columns=[*DICTIONARY_COLUMNS, "parse_flags.list.element"],
         statistics_columns=_STATISTICS_COLUMNS,
     )
+
+
+def _fit_columns(rows: pa.Table) -> pa.Table:
+    """The columns of EVENTS but the partition, required where the schema says so: every file has one schema."""
+    fields = []
+    for wanted in _FILE_FIELDS:
+        column = rows.column(wanted.name)
+        if not wanted.nullable and column.null_count:
+            raise AssertionError(f"{column.null_count} rows without {wanted.name}")
+        fields.append(pa.field(wanted.name, column.type, nullable=wanted.nullable))
+    return pa.table([rows.column(field.name) for field in fields], schema=pa.schema(fields))
 
 
 def _decode(table: pa.Table) -> pa.Table:

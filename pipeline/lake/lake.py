@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 
 from pipeline.errors import UsageError
-from pipeline.lake.commit import BatchPart, CommitResult, Committer
+from pipeline.lake.batch import BatchPart, CommitResult
+from pipeline.lake.commit import Committer
 from pipeline.lake.compaction import CompactionResult, compact_table
 from pipeline.lake.layout import (
     ARCHIVES,

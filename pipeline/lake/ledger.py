@@ -17,15 +17,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
+from pipeline.lake.batch import LEDGER_ROWS
 from pipeline.schema import ARCHIVES
 
 FINAL_OUTCOMES = ("committed", "empty", "quarantined", "skipped")
 """Outcomes that are not tried again; ``failed`` is."""
-
-LEDGER_ROWS = pa.schema(
-    [field for field in ARCHIVES if field.name not in {"batch_number", "batch_position", "chain_sha256"}]
-)
-"""What a run hands in: a ledger row without what the commit adds."""
 
 # A moved folder must give the same chain: nothing that names its place is hashed.
 _PLACE_COLUMNS = {"archive_uri", "source_uri", "digest_uri", "detail", "chain_sha256"}
