@@ -1,8 +1,8 @@
 """Runs ingest in children that can be killed, each in milliseconds: a parent imports everything once and forks.
 
-Reads one JSON command a line: ``{"source", "lake", "kill_at": step or null, "kill_after": seconds or null,
-"file_limit": bytes or null, "limit_at": step or null}``. Answers with one JSON line: the signal that ended the child (0 if none), its exit code,
-and the error's text.
+Reads one JSON command a line: ``source``, ``lake``, and, or null, ``kill_at`` (a step), ``kill_after`` (seconds),
+``file_limit`` (bytes), ``limit_at`` (a step). Answers with one JSON line: the signal that ended the child (0 if none),
+its exit code, and the error's text.
 """
 
 from __future__ import annotations
