@@ -40,6 +40,8 @@ BENEFIT_WORDS = {
     "trust": "the trust policy was edited to let it in",
     "outside": "the trust policy was edited to let another account in",
     "credential": "it then used the credentials it made",
+    "key_made": "it made credentials for the target in the same session",
+    "candidate": "it then assumed a role that may be the hidden target",
     "pass_role": "it passed the role to compute that it steers",
 }
 
@@ -64,6 +66,8 @@ def write_title(row: Mapping[str, Any]) -> str:
     root, target = short_name(row["principal_arn"]), _target(row)
     rights = TIER_WORDS[row["delta_tier"]]
     match row["class"]:
+        case "privilege_escalation" if row["beneficiary"] in ("trust", "outside") and row["trust_added"]:
+            return f"{root} opened {target}, with {rights}, to {_list(row['trust_added'], limit=2)}"
         case "privilege_escalation":
             whom = "itself" if row["beneficiary"] == "own" else target
             used = " and used them" if row["used_action_count"] else ""

@@ -28,6 +28,8 @@ impact as (
             when delta_tier = 'T4' then 'The grant reaches administrator rights'
             when delta_tier = 'T3' and delta_state = 'unknown'
                 then 'What the grant added is unknown; it counts as rights that lead to administrator rights'
+            when delta_tier = 'T3' and delta_state <> 'known' and list_has_any(benefits, ['trust', 'outside'])
+                then 'Whoever is let in has all that the role may do; what that is was never seen'
             when delta_tier = 'T3' then 'The grant completes a known way to administrator rights'
             when delta_tier = 'T2' then 'The grant reaches data, secrets or a whole service'
             else 'The grant adds narrow rights'
@@ -89,6 +91,12 @@ chain as (
         concat('The trust policy now lets in ', array_to_string(trust_added[1:5], ', ')) as text, 0 as points
     from findings
     where list_has_any(benefits, ['trust', 'outside'])
+    union all
+    select
+        finding_id, 9 as position, 'key_made' as code,
+        'The same session made credentials for the target' as text, 0 as points
+    from findings
+    where list_contains(benefits, 'key_made')
     union all
     select
         finding_id, 8 as position, 'destructive_use' as code,

@@ -55,6 +55,7 @@ select
     f.actions_added_count,
     f.denies_removed,
     f.conditions_dropped,
+    f.trust_added,
     f.event_names,
     f.grant_count,
     f.denied_count,

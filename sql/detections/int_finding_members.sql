@@ -22,13 +22,14 @@ writes as (
 ),
 
 sessions as (
-    select session_id, root_session_id, is_service_actor from int_author_sessions
+    select session_id, root_session_id, root_principal_arn, hop_count, is_service_actor from int_author_sessions
 ),
 
 -- A write to a group or a shared policy changes several principals; the one that tells most stands for it.
 chosen as (
     select
-        recipient_account_id, event_id, event_time, event_date, target_arn, root_session_id, rule, class, tier_rank,
+        recipient_account_id, event_id, event_time, event_date, target_arn, root_session_id, root_principal_arn, rule,
+        class, tier_rank,
         coalesce(nullif(target_key, ''), concat(recipient_account_id, '|hidden|')) as target_key
     from grants
     qualify row_number() over (
@@ -38,17 +39,18 @@ chosen as (
 ),
 
 strong as (
-    select root_session_id, target_key, min(rule) as rule, max(event_time) as last_grant_at
+    select root_session_id, root_principal_arn, target_key, min(rule) as rule, max(event_time) as last_grant_at
     from chosen
     where rule < 4
-    group by root_session_id, target_key
+    group by root_session_id, root_principal_arn, target_key
 ),
 
 -- Denied changes that would have granted something; taking rights away is no attempt to gain any.
 denied as (
     select
         w.recipient_account_id, w.event_id, w.event_time, w.event_date, w.target_arn, w.target_key,
-        coalesce(s.root_session_id, w.session_id, '') as root_session_id
+        coalesce(s.root_session_id, w.session_id, '') as root_session_id,
+        case when s.hop_count > 0 then s.root_principal_arn else w.principal_arn end as root_principal_arn
     from writes as w
     left join sessions as s on w.session_id = s.session_id
     where
@@ -64,18 +66,22 @@ denied as (
 members as (
     select
         c.recipient_account_id, c.event_id, c.event_time, c.event_date, c.target_arn, 'grant' as member_kind,
-        c.root_session_id, c.tier_rank, c.rule as own_rule, coalesce(s.rule, c.rule) as rule,
+        c.root_session_id, c.root_principal_arn, c.tier_rank, c.rule as own_rule, coalesce(s.rule, c.rule) as rule,
         case when s.rule is not null then c.target_key else c.event_date::varchar end as group_key
     from chosen as c
-    left join strong as s on c.root_session_id = s.root_session_id and c.target_key = s.target_key
+    left join strong as s
+        on c.root_session_id = s.root_session_id
+        and c.root_principal_arn = s.root_principal_arn
+        and c.target_key = s.target_key
     union all
     select
         d.recipient_account_id, d.event_id, d.event_time, d.event_date, d.target_arn, 'denied' as member_kind,
-        d.root_session_id, 0 as tier_rank, 5 as own_rule, coalesce(s.rule, 5) as rule,
+        d.root_session_id, d.root_principal_arn, 0 as tier_rank, 5 as own_rule, coalesce(s.rule, 5) as rule,
         case when s.rule is not null then d.target_key else d.event_date::varchar end as group_key
     from denied as d
     left join strong as s
         on d.root_session_id = s.root_session_id
+        and d.root_principal_arn = s.root_principal_arn
         and d.target_key = s.target_key
         and d.event_time <= s.last_grant_at
         and d.event_time >= s.last_grant_at - to_days($lookback_days::integer)
@@ -88,7 +94,7 @@ grouped as (
         first_value(recipient_account_id) over first_member as first_account_id
     from members
     window first_member as (
-        partition by root_session_id, rule, group_key
+        partition by root_session_id, root_principal_arn, rule, group_key
         order by member_kind desc, event_time, recipient_account_id, event_id
     )
 )
@@ -103,6 +109,7 @@ select
     target_arn,
     member_kind,
     root_session_id,
+    root_principal_arn,
     own_rule = rule as is_deciding,
     rule,
     case rule

@@ -40,6 +40,14 @@ walked as (
         and g.target_key = concat(p.recipient_account_id, '|role|', p.role_name)
         and p.event_time between g.event_time and g.event_time + to_days($lookback_days::integer)
     union
+    select g.own_finding_id, 'CreateAccessKey' as event_name
+    from grants as g
+    inner join int_grant_deltas as k
+        on g.target_key = k.target_key
+        and g.root_session_id = k.root_session_id
+        and k.event_name = 'CreateAccessKey'
+        and k.is_credential
+    union
     select own_finding_id, 'AssumeRole' as event_name from findings where list_contains(benefits, 'assumed')
     union
     select own_finding_id, 'ConsoleLogin' as event_name from findings where list_contains(benefits, 'credential')

@@ -54,7 +54,7 @@ writes as (
 ),
 
 sessions as (
-    select session_id, root_principal_arn, root_account_id, root_baseline_arn from int_author_sessions
+    select session_id, root_account_id, root_baseline_arn from int_author_sessions
 ),
 
 scores as (
@@ -68,7 +68,7 @@ detailed as (
         w.event_name,
         w.principal_arn as actor_arn,
         coalesce(g.target_kind, w.target_kind) as target_kind,
-        coalesce(g.root_principal_arn, s.root_principal_arn, w.principal_arn) as root_principal_arn,
+        m.root_principal_arn,
         coalesce(g.root_baseline_arn, s.root_baseline_arn, w.principal_arn) as root_baseline_arn,
         coalesce(g.root_account_id, s.root_account_id, m.recipient_account_id) as root_account_id,
         coalesce(g.tier_rank, 0) as tier_rank,

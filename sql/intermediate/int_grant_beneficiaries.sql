@@ -5,7 +5,7 @@
 -- inputs:  int_grant_deltas, int_grant_sessions, int_identity_issuances, int_identity_events, int_author_sessions
 -- params:  $lookback_days
 -- stored:  full
--- columns: benefit  own, held, assumed, credential, trust, outside, pass_role, candidate
+-- columns: benefit  own, held, assumed, credential, key_made, trust, outside, pass_role, candidate
 --          confidence  of the link between grant and beneficiary
 --          is_temporal  it rests on a session name and an address alone
 --          proof_event_id  event that shows it: the grant itself, an AssumeRole, the session's first call
@@ -107,6 +107,20 @@ by_login as (
         and l.event_time between g.event_time and g.event_time + interval '24 hours'
 ),
 
+-- A key made for the very principal that was granted something: whoever made it can use it.
+by_made_key as (
+    select
+        g.recipient_account_id, g.event_id, g.target_arn, 'key_made' as benefit, 0.5 as confidence,
+        false as is_temporal, k.event_id as proof_event_id, k.recipient_account_id as proof_account_id,
+        k.event_time as proof_at, false as is_compute_abroad
+    from grants as g
+    inner join int_grant_deltas as k
+        on g.target_key = k.target_key and g.root_session_id = k.root_session_id and k.is_credential
+    where
+        not g.is_credential and g.target_key <> '' and g.delta_state <> 'unknown'
+        and k.event_time between g.event_time - interval '24 hours' and g.event_time + interval '24 hours'
+),
+
 let_in as (
     select g.*, unnest(g.trust_added) as principal from grants as g where g.is_trust_change
 ),
@@ -148,6 +162,8 @@ ways as (
     select * from by_session
     union all
     select * from by_login
+    union all
+    select * from by_made_key
     union all
     select * from by_trust
 )

@@ -85,8 +85,12 @@ select
     r.user_identity_access_key_id,
     r.user_identity_invoked_by,
     coalesce(s.root_session_id, r.session_id) as root_session_id,
-    coalesce(s.root_principal_arn, r.actor_arn) as root_principal_arn,
-    coalesce(s.root_baseline_arn, r.actor_arn) as root_baseline_arn,
+    -- A root is whom its own record names: masked archives give several users one key and one session.
+    case when s.hop_count > 0 then s.root_principal_arn else r.actor_arn end as root_principal_arn,
+    case
+        when s.hop_count > 0 or r.actor_key not like '%|user|%' then coalesce(s.root_baseline_arn, r.actor_arn)
+        else r.actor_arn
+    end as root_baseline_arn,
     coalesce(nullif(s.root_account_id, ''), r.recipient_account_id) as root_account_id,
     coalesce(s.lineage_confidence, 1.0) as lineage_confidence,
     coalesce(s.hop_count, 0) as hop_count,

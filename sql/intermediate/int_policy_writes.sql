@@ -1,7 +1,7 @@
 -- model:   int_policy_writes
 -- purpose: Every attempt to change what a principal may do, denied and failed ones included, in order per account.
 -- grain:   one row per (recipient_account_id, event_id)
--- order:   recipient_account_id, event_time, event_id
+-- order:   recipient_account_id, event_time, call_rank, event_id
 -- inputs:  int_identity_events, seed_policy_write_calls
 -- stored:  full
 -- columns: principal_arn  whom the record names: ARN, else the service or the principal's id
@@ -14,6 +14,7 @@
 --          target_key  target as 'account|kind|name', lower case; '' where unknown
 --          target_arn  as the record states it, else made from account and name without a path; '' where unknown
 --          policy_arn  managed policy that is attached, created, or whose version changes
+--          call_rank  order within one second, which is all that CloudTrail tells: what makes a principal comes first
 --          group_name  group of a membership or group policy
 --          issued_access_key_id  CreateAccessKey: the key that the answer hands out
 --          is_request_omitted  request parameters exceeded 100 KB and are not in the record
@@ -139,6 +140,7 @@ select
     l.permissions_boundary_arn,
     coalesce(l.is_request_omitted, false) as is_request_omitted,
     l.target_group_name as group_name,
+    case when l.write_kind = 'lifecycle' and l.write_verb = 'create' then 0 else 1 end as call_rank,
     l.issued_access_key_id,
     l.source_ip_address,
     l.user_agent,

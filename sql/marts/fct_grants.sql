@@ -8,7 +8,7 @@
 -- columns: authorised  A: is changing permissions the root principal's usual work: yes, no, unknown
 --          compromise  C: signs that someone else acts in its name: none, medium (one), high (two, or a decisive one)
 --          signals  those signs, sorted
---          beneficiary  B: own, trust, outside, held, assumed, credential, pass_role, candidate; null if nobody's
+--          beneficiary  B: own, trust, outside, held, assumed, credential, key_made, pass_role, candidate; null if nobody's
 --          benefits  every way in which the lineage benefits, sorted
 --          is_beneficiary  B holds
 --          benefit_confidence  best confidence of those links
@@ -68,7 +68,8 @@ ways as (
         arg_min(benefit, (
             is_temporal::integer,
             list_position(
-                ['own', 'trust', 'outside', 'credential', 'assumed', 'held', 'pass_role', 'candidate'], benefit
+                ['own', 'trust', 'outside', 'credential', 'assumed', 'held', 'pass_role', 'key_made', 'candidate'],
+                    benefit
             )
         )) as beneficiary,
         max(confidence) filter (where not is_temporal) as firm_confidence,
