@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipeline.source.keys import ArchiveKey, ObjectKind, parse_key
-    from pipeline.source.objects import ListedObject, Source
+    from pipeline.source.objects import DescribedObject, ListedObject, Source
     from pipeline.source.opening import open_source
     from pipeline.source.public_keys import PublicKey, list_public_keys
 
 __all__ = [
     "ArchiveKey",
+    "DescribedObject",
     "ListedObject",
     "ObjectKind",
     "PublicKey",
@@ -29,6 +30,7 @@ __all__ = [
 # Lazy: boto3 costs a worker that reads a folder a quarter of a second.
 _HOMES = {
     "ArchiveKey": "keys",
+    "DescribedObject": "objects",
     "ListedObject": "objects",
     "ObjectKind": "keys",
     "PublicKey": "public_keys",

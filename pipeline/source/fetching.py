@@ -13,7 +13,7 @@ from typing import Any
 from botocore.exceptions import HTTPClientError, IncompleteReadError, ResponseStreamingError
 
 from pipeline.errors import Location, ObjectChangedError
-from pipeline.source.objects import ListedObject
+from pipeline.source.objects import DescribedObject, ListedObject
 from pipeline.source.s3_errors import FAILURES, explain_object
 
 _BODY_ATTEMPTS = 6
@@ -21,6 +21,11 @@ _BROKEN_BODY = (IncompleteReadError, ResponseStreamingError, HTTPClientError, OS
 
 
 def fetch_one(client: Any, listed: ListedObject) -> bytes:
+    """The bytes of one object; see ``fetch_one_described``."""
+    return fetch_one_described(client, listed).data
+
+
+def fetch_one_described(client: Any, listed: ListedObject) -> DescribedObject:
     """One object through boto3, which retries requests; a body that breaks off is asked for again here.
 
     Raises:
@@ -42,5 +47,5 @@ def fetch_one(client: Any, listed: ListedObject) -> bytes:
             # A server that ignores If-Match must not pass off another version.
             if len(data) != listed.size or answer["ETag"].strip('"') != listed.version:
                 raise ObjectChangedError("the object was replaced since it was listed; run again", location=location)
-            return data
+            return DescribedObject(data, {name.lower(): str(value) for name, value in answer["Metadata"].items()})
     raise AssertionError("the last attempt returns or raises")

@@ -25,7 +25,7 @@ from pipeline.source.keys import (
     parse_key,
     parse_period,
 )
-from pipeline.source.objects import ListedObject
+from pipeline.source.objects import DescribedObject, ListedObject
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _METADATA_BYTES = 65536
@@ -85,6 +85,18 @@ class FolderSource:
             outcome: bytes | SourceError
             try:
                 outcome = self.fetch_object(one)
+            except SourceError as error:
+                outcome = error
+            yield one, outcome
+
+    def fetch_described(
+        self, listed: Sequence[ListedObject]
+    ) -> Iterator[tuple[ListedObject, DescribedObject | SourceError]]:
+        """Read files and what stands beside them; see ``Source.fetch_described``."""
+        for one in listed:
+            outcome: DescribedObject | SourceError
+            try:
+                outcome = DescribedObject(self.fetch_object(one), self.fetch_metadata(one))
             except SourceError as error:
                 outcome = error
             yield one, outcome

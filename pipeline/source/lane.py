@@ -24,11 +24,11 @@ from functools import lru_cache
 from pipeline.errors import SourceError
 from pipeline.settings import S3Settings
 from pipeline.source.addressing import Address, find_address
-from pipeline.source.fetching import fetch_one
-from pipeline.source.objects import ListedObject
+from pipeline.source.fetching import fetch_one_described
+from pipeline.source.objects import DescribedObject, ListedObject
 from pipeline.source.s3_clients import make_client
 from pipeline.source.signing import quote_key, sign_get
-from pipeline.source.wire import Connection, NotPlainError
+from pipeline.source.wire import Connection, NotPlainError, read_metadata
 
 BYTES_IN_FLIGHT = 64 * 1024 * 1024
 """How many bytes may be under way or waiting to be taken."""
@@ -37,7 +37,9 @@ _OBJECT_OVERHEAD = 4096
 _WATCH_SECONDS = 0.5
 _GIVE_UP_AFTER = 64
 
-Outcome = bytes | SourceError
+Answer = tuple[bytes, bytes]
+"""Header lines and body; metadata is read from the lines only where someone asks for it."""
+Outcome = Answer | DescribedObject | SourceError
 
 
 class Lane:
@@ -62,8 +64,25 @@ class Lane:
         self._thread.start()
         atexit.register(self.close)
 
-    def fetch(self, listed: Sequence[ListedObject]) -> Iterator[tuple[ListedObject, Outcome]]:
-        """Fetch many at once and yield them in the given order."""
+    def fetch(self, listed: Sequence[ListedObject]) -> Iterator[tuple[ListedObject, bytes | SourceError]]:
+        """Fetch many at once and yield their bytes in the given order."""
+        for one, outcome in self._fetch(listed):
+            if isinstance(outcome, tuple):
+                yield one, outcome[1]
+            else:
+                yield one, outcome.data if isinstance(outcome, DescribedObject) else outcome
+
+    def fetch_described(
+        self, listed: Sequence[ListedObject]
+    ) -> Iterator[tuple[ListedObject, DescribedObject | SourceError]]:
+        """The same with each object's user metadata."""
+        for one, outcome in self._fetch(listed):
+            if isinstance(outcome, tuple):
+                yield one, DescribedObject(outcome[1], read_metadata(outcome[0]))
+            else:
+                yield one, outcome
+
+    def _fetch(self, listed: Sequence[ListedObject]) -> Iterator[tuple[ListedObject, Outcome]]:
         order = _Order(listed, self._loop)
         pumping = asyncio.run_coroutine_threadsafe(self._pump(order), self._loop)
         pumping.add_done_callback(lambda _: order.ready.put(None))
@@ -118,19 +137,19 @@ class Lane:
     async def _bring(self, one: ListedObject) -> Outcome:
         if self._address is not None and self._failures < _GIVE_UP_AFTER:
             try:
-                data = await self._get(self._address, one)
+                answer = await self._get(self._address, one)
             except (NotPlainError, OSError, TimeoutError):
                 self._failures += 1  # in a row: an endpoint that never gives a plain answer is left to boto3
                 await asyncio.sleep(random.uniform(0, 0.05))  # noqa: S311 - jitter, no secret
             else:
                 self._failures = 0
-                return data
+                return answer
         try:
-            return await self._loop.run_in_executor(self._boto3, fetch_one, self._client, one)
+            return await self._loop.run_in_executor(self._boto3, fetch_one_described, self._client, one)
         except SourceError as error:
             return error
 
-    async def _get(self, address: Address, one: ListedObject) -> bytes:
+    async def _get(self, address: Address, one: ListedObject) -> Answer:
         connection = await self._connect(address)
         path = address.base_path + quote_key(one.object_key)
         held = address.credentials.get_frozen_credentials()
@@ -146,7 +165,8 @@ class Lane:
         head = f'GET {path} HTTP/1.1\r\nHost: {address.host}\r\nIf-Match: "{one.version}"\r\n{signed}\r\n'
         self._busy.add(connection)
         try:
-            return await connection.get(head.encode(), one.size, one.version)
+            body = await connection.get(head.encode(), one.size, one.version)
+            return connection.head, body
         finally:
             self._busy.discard(connection)
             if connection.is_idle:

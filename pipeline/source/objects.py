@@ -6,7 +6,7 @@ a network, nor import boto3: workers unpickle these types.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
@@ -42,6 +42,19 @@ class ListedObject:
     object_key: str
 
 
+@dataclass(frozen=True, slots=True)
+class DescribedObject:
+    """An object's bytes with its user metadata, from one answer.
+
+    Attributes:
+        data: the bytes as stored.
+        metadata: names in lower case without ``x-amz-meta-``.
+    """
+
+    data: bytes
+    metadata: Mapping[str, str]
+
+
 class Source(Protocol):
     """A bucket's prefix or a folder. Picklable: a worker process opens its own connections."""
 
@@ -69,6 +82,11 @@ class Source(Protocol):
 
     def fetch_objects(self, listed: Sequence[ListedObject]) -> Iterator[tuple[ListedObject, bytes | SourceError]]:
         """The same for many, concurrently, yielded in the given order with a bounded number of bytes in flight."""
+
+    def fetch_described(
+        self, listed: Sequence[ListedObject]
+    ) -> Iterator[tuple[ListedObject, DescribedObject | SourceError]]:
+        """As ``fetch_objects``, with each object's user metadata; in S3 both come from the one GET."""
 
     def fetch_metadata(self, listed: ListedObject) -> dict[str, str]:
         """The object's user metadata, names in lower case without ``x-amz-meta-`` (a digest's signature)."""

@@ -16,7 +16,7 @@ from pipeline.source.fetching import fetch_one
 from pipeline.source.keys import is_delivered_within, is_metadata_key, parse_key
 from pipeline.source.lane import open_lane
 from pipeline.source.listing import Listing
-from pipeline.source.objects import ListedObject
+from pipeline.source.objects import DescribedObject, ListedObject
 from pipeline.source.s3_clients import make_client
 from pipeline.source.s3_errors import FAILURES, explain_bucket, explain_object, status_of
 
@@ -52,6 +52,12 @@ class S3Source:
     def fetch_objects(self, listed: Sequence[ListedObject]) -> Iterator[tuple[ListedObject, bytes | SourceError]]:
         """Concurrent GETs in the given order; see ``Source.fetch_objects``."""
         return open_lane(self.settings, self.bucket, self.region).fetch(listed)
+
+    def fetch_described(
+        self, listed: Sequence[ListedObject]
+    ) -> Iterator[tuple[ListedObject, DescribedObject | SourceError]]:
+        """Bytes and metadata from one GET each; see ``Source.fetch_described``."""
+        return open_lane(self.settings, self.bucket, self.region).fetch_described(listed)
 
     def fetch_metadata(self, listed: ListedObject) -> dict[str, str]:
         """One HEAD of the version that was listed; see ``Source.fetch_metadata``."""

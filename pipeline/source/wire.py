@@ -16,6 +16,7 @@ _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r\n", re.IG
 _ETAG = re.compile(rb'\r\netag:[ \t]*"([^"\r\n]*)"[ \t]*\r\n', re.IGNORECASE)
 _CLOSES = re.compile(rb"\r\nconnection:[ \t]*close[ \t]*\r\n", re.IGNORECASE)
 _ODD = re.compile(rb"\r\n(?:transfer-encoding|content-range):", re.IGNORECASE)
+_METADATA = re.compile(rb"\r\nx-amz-meta-([^:\r\n]+):[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)", re.IGNORECASE)
 _MAX_HEAD = 65536
 
 
@@ -29,6 +30,7 @@ class Connection(asyncio.Protocol):
     Attributes:
         is_open: whether another exchange may follow this one.
         active_at: loop time of the last byte either way; a stalled exchange is aborted by who watches.
+        head: status and header lines of the last answer.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -41,6 +43,7 @@ class Connection(asyncio.Protocol):
         self._etag = b""
         self.is_open = False
         self.active_at = 0.0
+        self.head = b""
 
     @property
     def is_idle(self) -> bool:
@@ -99,6 +102,7 @@ class Connection(asyncio.Protocol):
             self.abort("another version")
             return False
         self._body_at = end + 4
+        self.head = head
         self.is_open = _CLOSES.search(head) is None
         return True
 
@@ -123,3 +127,8 @@ class Connection(asyncio.Protocol):
     def _close(self) -> None:
         if self._transport is not None:
             self._transport.abort()
+
+
+def read_metadata(head: bytes) -> dict[str, str]:
+    """User metadata among an answer's header lines; names in lower case without ``x-amz-meta-``."""
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in _METADATA.findall(head)}
