@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
-from pipeline.policy.patterns import covers_pattern, is_pattern, match_pattern, overlaps_pattern
+from pipeline.policy.patterns import covers_pattern, is_pattern, match_pattern, overlaps_pattern, plain_start
 
 _COMMON = (
     "iam sts s3 lambda ec2 logs kms secretsmanager ssm dynamodb sqs sns cloudformation ecs ecr codebuild glue "
@@ -33,8 +34,12 @@ _CANARY = "Canary-4d1e.x"
 
 
 class _Template(NamedTuple):
-    """One kind of resource: its ARN with a canary name, its ARN as a pattern, the actions that act on it."""
+    """One kind of resource: its ARN with a canary name, its ARN as a pattern, the actions that act on it.
 
+    ``start`` is the pattern's text before its first wildcard: most templates are ruled out by it at once.
+    """
+
+    start: str
     sample: str
     pattern: str
     actions: int
@@ -97,6 +102,8 @@ class Catalogue:
         self.service_masks = {
             name: self._union(1 << bit for _, bit in actions) for name, actions in self._services.items()
         }
+        self._starts = [min(bit for _, bit in actions) for actions in self._services.values()]
+        self._prefixes = list(self._services)
         self._all_templates = [item for group in self._templates.values() for item in group]
         self.find_actions = lru_cache(_CACHE)(self._find_actions)
         self.find_scope = lru_cache(_CACHE)(self._find_scope)
@@ -126,7 +133,7 @@ class Catalogue:
         rest = parts[5]
         sample = ":".join((*_HERE[:2], parts[2], *_HERE[2:], _VARIABLE.sub(_CANARY, rest)))
         pattern = ":".join((*_HERE[:2], parts[2], *_HERE[2:], _VARIABLE.sub("*", rest)))
-        self._templates.setdefault(parts[2], []).append(_Template(sample, pattern, mask))
+        self._templates.setdefault(parts[2], []).append(_Template(plain_start(pattern), sample, pattern, mask))
 
     @staticmethod
     def _union(masks: Iterable[int]) -> int:
@@ -137,7 +144,7 @@ class Catalogue:
 
     def _find_actions(self, pattern: str) -> Pattern:
         service, _, name = pattern.lower().partition(":")
-        if pattern == "*" or (set(service) == {"*"} and set(name) == {"*"}):
+        if "*" in pattern and not pattern.strip("*:"):
             return Pattern(self.everything, False)
         if not is_pattern(pattern):
             bit = self._bits.get(pattern.lower())
@@ -164,8 +171,11 @@ class Catalogue:
         if set(pattern) == {"*"}:
             return Scope(self.everything, self.everything)
         normal = _normalise_arn(pattern)
+        start = plain_start(normal)
         reachable = unlimited = 0
         for template in self._candidates(pattern):
+            if not (start.startswith(template.start) or template.start.startswith(start)):
+                continue
             if overlaps_pattern(template.pattern, normal):
                 reachable |= template.actions
                 if match_pattern(normal, template.sample):
@@ -197,6 +207,15 @@ class Catalogue:
             yield self._names[bit]
             mask >>= step + 1
             bit += 1
+
+    def services_in(self, mask: int) -> Iterator[tuple[str, int]]:
+        """Services that ``mask`` has an action of, each with all of that service's actions."""
+        while mask:
+            lowest = (mask & -mask).bit_length() - 1
+            prefix = self._prefixes[bisect_right(self._starts, lowest) - 1]
+            whole = self.service_masks[prefix]
+            yield prefix, whole
+            mask &= ~whole
 
     def spelling_of(self, action: str) -> str | None:
         """The catalogue's own spelling of a plain action name; ``None`` if it has no such action."""

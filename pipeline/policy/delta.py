@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipeline.policy.conditions import Condition, are_weaker
-from pipeline.policy.patterns import covers_pattern, overlaps_pattern
+from pipeline.policy.patterns import covers_pattern, is_pattern, overlaps_pattern
 from pipeline.policy.permissions import Grant, Permissions, written_actions
 from pipeline.policy.tiers import Judge, Reach, full_reach
 
@@ -54,15 +54,20 @@ class _Comparison:
         self.after = after
         self.gained = after.allowed & ~before.allowed
         self.gained_wide = after.wide & ~before.wide
-        self.unknown = after.unknown_allowed - before.unknown_allowed
+        self.unknown = frozenset(
+            item
+            for item in after.unknown_allowed - before.unknown_allowed
+            if not any(grant.matches_action(item) for grant in before.grants)
+        )
         self.words: set[str] = set()
         self.widened: set[str] = set()
         self.dropped: set[str] = set()
-        self._held = set(before.grants)
+        # By identity: policies that did not change are the same objects; equal ones elsewhere compare as covered.
+        self._held = {id(grant) for grant in before.grants}
 
     def run(self) -> None:
         """Walk the statements that are new; the same statement elsewhere adds nothing."""
-        fresh = [grant for grant in self.after.grants if grant not in self._held]
+        fresh = [grant for grant in self.after.grants if id(grant) not in self._held]
         if len(fresh) * len(self.before.grants) > _MAX_COMPARED:
             # Beyond any real policy: all that the new statements reach counts as gained.
             for grant in fresh:
@@ -84,12 +89,16 @@ class _Comparison:
 
     def _compare(self, grant: Grant) -> None:
         held = grant.mask & self.before.allowed
+        if not held and not grant.unknown:
+            return
         others = [other for other in self.before.grants if other.mask & held or other.unknown & grant.unknown]
         for resource in grant.resources if not grant.is_not_resource else ("*",):
             uncovered = held & self._mask_on(grant, resource)
             unknown = set(grant.unknown) - self.unknown
             blocked: list[tuple[Grant, int]] = []
             for other in others:
+                if not (other.mask & uncovered or (unknown and other.unknown)):
+                    continue
                 if not _contains(other, grant, resource):
                     continue
                 if are_weaker(other.conditions, grant.conditions):
@@ -129,7 +138,9 @@ def _contains(other: Grant, grant: Grant, resource: str) -> bool:
         return "*" in other.resources
     if other.is_not_resource:
         return not any(overlaps_pattern(item, resource) for item in other.resources)
-    return any(covers_pattern(item, resource) for item in other.resources)
+    if resource in other.resources or "*" in other.resources:
+        return True
+    return any(is_pattern(item) and covers_pattern(item, resource) for item in other.resources)
 
 
 def _lost_keys(old: tuple[Condition, ...], new: tuple[Condition, ...]) -> set[str]:

@@ -18,6 +18,11 @@ def is_pattern(text: str) -> bool:
     return "*" in text or "?" in text
 
 
+def plain_start(pattern: str) -> str:
+    """The text before the first wildcard."""
+    return pattern.split("*", 1)[0].split("?", 1)[0]
+
+
 def _find(segment: str, text: str, start: int, end: int, wild: str) -> int:
     """Leftmost place in ``text[start:end]`` where ``segment`` fits; -1 if none. ``wild``: what ``?`` may not eat."""
     if "?" not in segment:
@@ -30,6 +35,8 @@ def _find(segment: str, text: str, start: int, end: int, wild: str) -> int:
 
 
 def _fits(segment: str, text: str, place: int, wild: str) -> bool:
+    if "?" not in segment:
+        return text.startswith(segment, place)
     for offset, char in enumerate(segment):
         other = text[place + offset]
         if char != other and (char != "?" or other == wild):
@@ -85,18 +92,20 @@ def overlaps_pattern(left: str, right: str) -> bool:
         return False
     if len(left) > LONG_PATTERN or len(right) > LONG_PATTERN:
         return True
-    return _intersects(left, right)
+    # Both begin (and end) alike as far as the shorter plain text goes: what is left is short.
+    start = min(len(plain_start(left)), len(plain_start(right)))
+    left, right = left[start:], right[start:]
+    end = min(len(plain_start(left[::-1])), len(plain_start(right[::-1])))
+    return _intersects(left[: len(left) - end], right[: len(right) - end])
 
 
 def _ends_differ(left: str, right: str) -> bool:
     """Whether the plain text before the first, or after the last, wildcard already rules out a common string."""
-    for step in (1, -1):
-        for one, other in zip(left[::step], right[::step], strict=False):
-            if one in "*?" or other in "*?":
-                break
-            if one != other:
-                return True
-    return False
+    start, other_start = plain_start(left), plain_start(right)
+    if not (start.startswith(other_start) or other_start.startswith(start)):
+        return True
+    end, other_end = plain_start(left[::-1]), plain_start(right[::-1])
+    return not (end.startswith(other_end) or other_end.startswith(end))
 
 
 def _intersects(left: str, right: str) -> bool:

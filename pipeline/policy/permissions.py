@@ -21,6 +21,7 @@ from pipeline.policy.patterns import covers_pattern, is_pattern, match_pattern, 
 
 _SELF_NAME = ("${aws:username}", "${aws:PrincipalTag/")
 _MAX_INTERSECTIONS = 4_096
+_NOTHING: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +111,17 @@ class Permissions:
     @cached_property
     def unknown_allowed(self) -> frozenset[str]:
         """Action patterns allowed that the catalogue lacks."""
-        patterns = {pattern for grant in self.grants for pattern in grant.unknown}
+        patterns = {pattern for grant in self.grants if grant.unknown for pattern in grant.unknown}
+        if not patterns:
+            return _NOTHING
         total = [deny for deny in self.denies if not deny.conditions and deny.resources == ("*",)]
         return frozenset(item for item in patterns if not any(deny.matches_action(item) for deny in total))
 
     @cached_property
     def unknown_wide(self) -> frozenset[str]:
         """Those of ``unknown_allowed`` that hold on ``*``."""
+        if not self.unknown_allowed:
+            return _NOTHING
         wide = {item for grant in self.grants if "*" in grant.resources for item in grant.unknown}
         return self.unknown_allowed & wide
 

@@ -51,6 +51,17 @@ class Reach:
         return not (self.gained or self.unknown)
 
 
+class _Need:
+    """What a path needs, as sets of catalogue actions: one for each step, and all together."""
+
+    __slots__ = ("path", "steps", "union")
+
+    def __init__(self, path: EscalationPath, catalogue: Catalogue) -> None:
+        self.path = path
+        self.steps = [catalogue.mask_of([name]) for name in path.permissions]
+        self.union = catalogue.mask_of(path.permissions)
+
+
 class Judge:
     """Tiers and paths against one catalogue and one set of rows, worked out beforehand as bit sets."""
 
@@ -60,15 +71,14 @@ class Judge:
         """Resolve the rows' action names; a name that the catalogue lacks is kept by never being complete."""
         self.catalogue = catalogue
         self.paths = tuple(paths)
-        self._needs = [(path, [catalogue.mask_of([name]) for name in path.permissions]) for path in self.paths]
+        self._needs = [_Need(path, catalogue) for path in self.paths]
+        self._own_steps = catalogue.mask_of(
+            name for path in self.paths if path.scope == "self" for name in path.permissions
+        )
+        self._any_step = catalogue.mask_of(name for path in self.paths for name in path.permissions)
         self._sensitive = catalogue.mask_of(item.action for item in sensitive) | catalogue.permission_changes
         self._admin = [catalogue.mask_of(names) for names in _ADMIN_STEPS]
         self._admin_all = catalogue.mask_of(name for names in _ADMIN_STEPS for name in names)
-        self._services = {
-            name: mask
-            for name, mask in catalogue.service_masks.items()
-            if mask & catalogue.writes and mask.bit_count() >= MIN_SERVICE_ACTIONS
-        }
 
     def is_admin(self, wide: int) -> bool:
         """Whether actions on wide resources amount to administration of every identity."""
@@ -84,21 +94,28 @@ class Judge:
         Returns:
             Paths in the order of the rows.
         """
-        wide = permissions.wide
-        own = permissions.find_self(self_arn) & ~permissions.narrowed
+        return self._completed(permissions, self._any_step, self_arn)
+
+    def _completed(self, permissions: Permissions, touching: int, self_arn: str | None) -> tuple[EscalationPath, ...]:
+        """Complete paths of which ``touching`` holds a step."""
+        allowed, wide = permissions.allowed, permissions.wide
+        touching &= allowed
+        if not touching:
+            return ()
+        own = permissions.find_self(self_arn) & ~permissions.narrowed if allowed & self._own_steps else 0
         done = []
-        for path, needs in self._needs:
-            reached = wide | own if path.scope == "self" else wide
-            shared = path.scope == "same_target" and self._meet(permissions, needs)
-            if shared or all(need & reached for need in needs):
-                done.append(path)
+        for need in self._needs:
+            if not need.union & touching or not all(step & allowed for step in need.steps):
+                continue
+            reached = wide | own if need.path.scope == "self" else wide
+            shared = need.path.scope == "same_target" and self._meet(permissions, need.steps)
+            if shared or all(step & reached for step in need.steps):
+                done.append(need.path)
         return tuple(done)
 
     @staticmethod
     def _meet(permissions: Permissions, needs: list[int]) -> bool:
         """Whether one named resource is reached by every permission of a path."""
-        if not all(need & permissions.allowed for need in needs):
-            return False
         lists = [_resources(permissions, need & permissions.allowed) for need in needs]
         return any(all(_touches(first, others) for others in lists[1:]) for first in lists[0])
 
@@ -128,13 +145,7 @@ class Judge:
 
     def gained_paths(self, reach: Reach, after: Permissions, self_arn: str | None = None) -> tuple[EscalationPath, ...]:
         """Paths complete after the change to which something gained belongs."""
-        if not reach.gained:
-            return ()
-        touched = [path for path, needs in self._needs if any(need & reach.gained for need in needs)]
-        if not touched:
-            return ()
-        done = set(self.completed_paths(after, self_arn))
-        return tuple(path for path in touched if path in done)
+        return self._completed(after, reach.gained, self_arn)
 
     def standing(self, permissions: Permissions, self_arn: str | None = None) -> str:
         """Grade all that the permissions allow, as if they had been granted at once to one who had none."""
@@ -145,7 +156,11 @@ class Judge:
             return True
         if reach.gained_wide.bit_count() < 2:
             return False
-        return any(not mask & ~wide and mask & reach.gained_wide for mask in self._services.values())
+        for _, whole in self.catalogue.services_in(reach.gained_wide):
+            big = whole.bit_count() >= MIN_SERVICE_ACTIONS and whole & self.catalogue.writes
+            if big and not whole & ~wide:
+                return True
+        return False
 
 
 def full_reach(permissions: Permissions) -> Reach:
