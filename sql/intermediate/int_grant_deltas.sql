@@ -124,7 +124,8 @@ select
     r.primitives,
     r.flags,
     r.is_credential and r.target_key is distinct from r.actor_key as is_credential,
-    r.tier_rank >= 1 and not r.is_noop and not r.is_deny_only
+    -- A document that only denies may still take the place of one that denied more.
+    r.tier_rank >= 1 and not r.is_noop and not (r.is_deny_only and len(r.denies_removed) = 0)
     and not (r.is_credential and r.target_key = r.actor_key) as is_effective,
     r.source_ip_address,
     r.user_agent,
