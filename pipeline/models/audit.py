@@ -45,9 +45,10 @@ def audit_grain(connection: duckdb.DuckDBPyConnection, model: Model, relation: s
         ModelError: it is not; names the first offending key.
     """
     keys = ", ".join(model.header.grain)
+    shown = ", ".join(f"{key}::varchar" for key in model.header.grain)
     nulls = " or ".join(f"{key} is null" for key in model.header.grain)
     rows = connection.execute(
-        f"select {keys}, count(*) from {relation} where {where} group by {keys}"  # noqa: S608 - names from headers
+        f"select {shown}, count(*) from {relation} where {where} group by {keys}"  # noqa: S608 - names from headers
         f" having count(*) > 1 or {nulls} order by all limit 1"
     ).fetchall()
     for row in rows:
@@ -66,11 +67,8 @@ def run_audit(connection: duckdb.DuckDBPyConnection, name: str, sql: str, path: 
     Raises:
         ModelError: it found a row, which is shown.
     """
-    cursor = connection.execute(sql)
-    names = [column[0] for column in cursor.description or ()]
-    for row in cursor.fetchall():
-        found = dict(zip(names, row, strict=True))
-        raise ModelError(f"audit {name} found {found!r}", location=Location(path.absolute().as_uri()))
+    for row in connection.sql(sql).limit(1).to_arrow_table().to_pylist():
+        raise ModelError(f"audit {name} found {row!r}", location=Location(path.absolute().as_uri()))
 
 
 def _error(model: Model, message: str) -> ModelError:

@@ -6,6 +6,7 @@ they can be read. This module must never let DuckDB open an archive, load an ext
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -143,10 +144,16 @@ def load_seed(connection: duckdb.DuckDBPyConnection, name: str, path: Path) -> N
         ModelError: the file is no well-formed CSV with a header.
     """
     forget_relation(connection, name)
+    with path.open(encoding="utf-8", newline="") as lines:
+        header = next(csv.reader(lines), [])
+    if not header or not all(_PLAIN.match(column) for column in header):
+        raise ModelError(f"seed {path.name} has no header of plain column names", location=Location(path.as_uri()))
+    columns = ", ".join(f"{quote_text(column)}: 'VARCHAR'" for column in header)
     try:
         connection.execute(
             f"create table {name} as select * from read_csv({quote_text(str(path))},"  # noqa: S608 - quoted
-            " header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"', strict_mode = true)"
+            f" header = true, auto_detect = false, columns = {{{columns}}}, delim = ',', quote = '\"',"
+            " escape = '\"', strict_mode = true)"
         )
     except duckdb.Error as error:
         raise ModelError(f"seed {path.name} cannot be read: {error}", location=Location(path.as_uri())) from error

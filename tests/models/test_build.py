@@ -141,7 +141,7 @@ def test_building_batch_by_batch_equals_building_at_once(
 @pytest.mark.parametrize(
     ("query", "header", "words"),
     [
-        ("select unnest([1, 1]) as id", {}, "its grain is not unique or null: 2 row(s) for {'id': 1}"),
+        ("select unnest([1, 1]) as id", {}, "its grain is not unique or null: 2 row(s) for {'id': '1'}"),
         ("select null::int as id", {}, "its grain is not unique or null: 1 row(s) for {'id': None}"),
         ("select 1 as id, 2 as other", {}, "its header does not describe other"),
         ("select 1 as id", {"columns": "gone  not there"}, "columns that it does not have: gone"),
@@ -181,6 +181,7 @@ class Doubling:
         self.calls = 0
 
     def __call__(self, inputs: Any) -> pa.Table:
+        """Return every count, doubled."""
         self.calls += 1
         rows = [{**row, "event_count": 2 * row["event_count"]} for row in inputs["int_counts"].to_pylist()]
         return pa.Table.from_pylist(rows, schema=self.schema)

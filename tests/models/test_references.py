@@ -7,6 +7,7 @@ from pipeline.models.references import References, parse_references
 
 
 def refs(relations: str = "", functions: str = "", params: str = "") -> References:
+    """Return references written as words."""
     return References(frozenset(relations.split()), frozenset(functions.split()), frozenset(params.split()))
 
 

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+from model_files import write_model
+
+from pipeline.errors import LakeError
+from pipeline.models.engine import EngineLimits, open_engine
+from pipeline.models.folder import load_models
+from pipeline.models.marts import is_mart, write_marts
+
+
+def test_marts_are_tables_with_their_descriptions(tmp_path: Path) -> None:
+    """The file holds rows, not views, and says what columns mean; an intermediate model is not in it."""
+    write_model(tmp_path, "int_a", "select 1 as id", columns="id  x")
+    write_model(
+        tmp_path, "fct_a", "select id from int_a", inputs="int_a", purpose="It's a mart.", columns="id  somebody's id"
+    )
+    models = load_models(tmp_path)
+    file = tmp_path / "marts.duckdb"
+    with open_engine(":memory:", EngineLimits(), scratch=None) as connection:
+        for model in models:
+            connection.execute(f"create table {model.name} as {model.sql}")
+        write_marts(connection, [model for model in models if is_mart(model)], file)
+    with duckdb.connect(str(file), read_only=True) as client:
+        tables = client.execute("select table_name, table_type from information_schema.tables").fetchall()
+        assert tables == [("fct_a", "BASE TABLE")]
+        assert client.execute("select id from fct_a").fetchall() == [(1,)]
+        comments = client.execute(
+            "select comment from duckdb_tables() union all select comment from duckdb_columns()"
+            " where schema_name = 'main' and table_name = 'fct_a'"
+        ).fetchall()
+        assert comments == [("It's a mart.",), ("somebody's id",)]
+        tags = client.execute("select tags from duckdb_databases() where database_name = 'marts'").fetchall()
+    assert "v1.0.0" in str(tags)
+
+
+def test_a_folder_that_refuses_is_told(tmp_path: Path) -> None:
+    """A file that cannot be written ends in a sentence about the lake."""
+    with (
+        open_engine(":memory:", EngineLimits(), scratch=None) as connection,
+        pytest.raises(LakeError, match="cannot write"),
+    ):
+        write_marts(connection, [], tmp_path / "absent" / "marts.duckdb")
