@@ -54,7 +54,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """A line with its head; ``style`` is ``grant``, ``use``, ``sure`` or ``unsure``."""
+    """A line with its head; ``style`` is ``grant``, ``use``, ``sure``, ``unsure``, or ``order`` (no edge, no head)."""
 
     path: str
     head: str
@@ -74,6 +74,11 @@ class ChainDrawing:
     arrows: tuple[Arrow, ...]
     edge_count: int
     drawn_count: int
+
+    @property
+    def has_order_lines(self) -> bool:
+        """Return whether any line only shows the order of the chain."""
+        return any(arrow.style == "order" for arrow in self.arrows)
 
 
 def draw_chain(
@@ -112,6 +117,7 @@ def draw_chain(
         nodes.append(Node(tops[position], label_principal(name, show_keys=show_keys), role))
     straight = [_draw_step(tops, step, group) for step, group in groups.items() if step[1] == step[0] + 1]
     lanes, lane_count, last_y = _draw_lanes(tops, {k: v for k, v in groups.items() if k[1] != k[0] + 1})
+    straight += _draw_order(nodes, groups)
     width = _BOX_WIDTH + 2 * _MARGIN + (lane_count * _LANE + _LABEL_WIDTH if lanes else 0)
     height = max(tops[-1] + _BOX_HEIGHT, last_y) + _MARGIN
     drawn = sum(len(group) for group in groups.values())
@@ -127,6 +133,22 @@ def _place_nodes(count: int, groups: dict[tuple[int, int], list[ChainEdge]]) -> 
         lines = len(groups.get((index - 1, index), ()))
         tops.append(tops[-1] + _BOX_HEIGHT + max(36, 22 + lines * _LINE))
     return tops
+
+
+def _draw_order(nodes: Sequence[Node], groups: dict[tuple[int, int], list[ChainEdge]]) -> list[Arrow]:
+    """Dotted lines from an issued key to the session right below it.
+
+    A record that names the key seldom says more than that the session used it, so the chain has no edge between the
+    two; without a line, the eye loses the story. The line has no head and no label: it claims no event.
+    """
+    sources = {source for source, _ in groups}
+    lines = []
+    for index in range(len(nodes) - 1):
+        is_issued_key = nodes[index].label.kind == "access key" and index not in sources
+        if is_issued_key and nodes[index + 1].label.kind in ("session", "federated user"):
+            path = f"M{_MARGIN + 26} {nodes[index].y + _BOX_HEIGHT}V{nodes[index + 1].y}"
+            lines.append(Arrow(path, "", "order", ()))
+    return lines
 
 
 def _style_edges(group: Sequence[ChainEdge]) -> str:

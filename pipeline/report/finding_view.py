@@ -39,6 +39,8 @@ STATE_WORDS = {
     "upper_bound": "the permissions before are not known: this is the most it can have added",
     "unknown": "what was written is not known",
 }
+_TRUSTED = (None, "verified", "pending")
+"""Verdicts that raise no doubt: not checked at all is said once, at the top of the page."""
 _SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
 
 
@@ -81,6 +83,7 @@ class FindingView:
     evidence: tuple[Evidence, ...]
     evidence_omitted: int
     has_verification: bool
+    doubtful_count: int
     actions: tuple[str, ...]
     actions_omitted: int
     chain: ChainDrawing | None
@@ -121,13 +124,14 @@ def view_finding(
         evidence=finding.evidence[:MAX_EVIDENCE],
         evidence_omitted=max(0, len(finding.evidence) - MAX_EVIDENCE),
         has_verification=any(item.verification is not None for item in finding.evidence),
+        doubtful_count=sum(item.verification not in _TRUSTED for item in finding.evidence),
         actions=actions[:MAX_ACTIONS],
         actions_omitted=max(0, finding.delta.actions_added_count - len(actions[:MAX_ACTIONS])),
         chain=draw_chain(
             finding.chain, root_arn=finding.principal.arn, target_arn=finding.target.arn, show_keys=show_keys
         ),
         chain_words=tuple(
-            (edge.source, edge.target, EDGE_WORDS[edge.edge], edge.confidence, edge.event_id)
+            (edge.source, edge.target, EDGE_WORDS.get(edge.edge, edge.edge), edge.confidence, edge.event_id)
             for edge in finding.chain[:MAX_EVIDENCE]
         ),
         steps=tuple(_view_step(step_id, steps.get(step_id)) for step_id in finding.remediation),

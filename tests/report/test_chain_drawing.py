@@ -82,6 +82,32 @@ def test_what_does_not_fit_is_counted() -> None:
     assert (dense.edge_count, dense.drawn_count) == (200, MAX_EDGES)
 
 
+def test_a_key_is_tied_to_the_session_below_it_without_a_claim() -> None:
+    """An issued key and the session that follows it get a dotted line, without head or label, and no count."""
+    key, session = "ASIAIOSFODNN7EXAMPLE", "arn:aws:sts::1:assumed-role/r/s"
+    drawing = draw([make_edge("a", key, "issued_key", 1.0), make_edge(session, "c", "grant", 1.0)])
+    assert [(arrow.style, arrow.head == "", len(arrow.labels)) for arrow in drawing.arrows] == [
+        ("sure", False, 1),
+        ("grant", False, 1),
+        ("order", True, 0),
+    ]
+    assert drawing.arrows[2].path == "M34 143V179"
+    assert (drawing.has_order_lines, drawing.drawn_count) == (True, 2)
+
+
+@pytest.mark.parametrize(
+    "edges",
+    [
+        [make_edge("a", "ASIAIOSFODNN7EXAMPLE"), make_edge("arn:aws:iam::1:role/r", "c")],
+        [make_edge("a", "ASIAIOSFODNN7EXAMPLE"), make_edge("ASIAIOSFODNN7EXAMPLE", "arn:aws:sts::1:assumed-role/r/s")],
+    ],
+    ids=["a role is no session", "an edge says it already"],
+)
+def test_no_dotted_line_where_it_would_mislead(edges: list[ChainEdge]) -> None:
+    """Only a session may be what a key became, and only where no edge says so."""
+    assert not draw(edges).has_order_lines
+
+
 def test_keys_are_masked_unless_asked() -> None:
     """A key in a box shows its last four characters only."""
     edges = [make_edge("AKIAIOSFODNN7EXAMPLE", "b")]

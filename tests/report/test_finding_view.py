@@ -86,6 +86,16 @@ def test_long_evidence_is_cut_and_counted() -> None:
     assert (len(view.evidence), view.evidence_omitted, view.has_verification) == (MAX_EVIDENCE, 60, False)
 
 
+@pytest.mark.parametrize(
+    ("verdicts", "count"),
+    [((None, None), 0), (("verified", "pending"), 0), (("verified", "mismatch"), 1), (("no_digest", "unlisted"), 2)],
+)
+def test_evidence_in_doubt_is_counted(verdicts: tuple[str | None, ...], count: int) -> None:
+    """A claim that rests on archives nothing vouches for says how much of it does."""
+    evidence = tuple(make_evidence("use", "GetObject", index, verification=item) for index, item in enumerate(verdicts))
+    assert view_finding(make_finding(evidence=evidence), 1, {}).doubtful_count == count
+
+
 def test_steps_are_shown_from_the_plan() -> None:
     """A step that the plan describes is whole; one it does not describe stands by its id."""
     view = view_finding(make_finding(), 1, make_steps())
