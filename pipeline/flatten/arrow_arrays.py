@@ -55,7 +55,7 @@ def encode_distinct(values: pa.Array) -> tuple[pa.Array, npt.NDArray[np.int32]]:
 
 
 def dictionary_array(
-    order: Order, codes: npt.NDArray[np.int32], local: npt.NDArray[np.int32], dictionary: pa.Array
+    order: Order, codes: npt.NDArray[np.int64], local: npt.NDArray[np.int32], dictionary: pa.Array
 ) -> pa.Array:
     """Codes of the rows in ``order`` as a dictionary array; ``local`` turns a code into a place in ``dictionary``."""
     indices = np.empty(len(order), dtype=np.int32)

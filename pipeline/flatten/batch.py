@@ -49,7 +49,7 @@ class BatchMaker:
         self._extra_codes: dict[str, list[int]] = {column: [] for column in DICTIONARY_COLUMNS}
         self._extra_count = 0
         self._extra_identities: list[Row] = []
-        self._kept = np.flatnonzero(self._columns.state == DONE)
+        self._kept = np.flatnonzero(self._columns.done == DONE)
 
     def make(self) -> pa.RecordBatch:
         """The batch, its columns in the order of EVENTS."""
@@ -95,7 +95,7 @@ class BatchMaker:
         for number, column in enumerate(DICTIONARY_COLUMNS):
             if values[column] is not None:
                 self._extra_count += 1
-                code = int(self._filler.interner.count[0]) + self._extra_count
+                code = self._filler.interner.count + self._extra_count
                 self._columns.code[number, row] = code
                 self._extra_values[column].append(values[column])
                 self._extra_codes[column].append(code)
@@ -103,7 +103,7 @@ class BatchMaker:
             self._columns.boolean[number, row] = _boolean_byte(values[column])
         self._columns.is_omitted[row] = values["is_request_omitted"]
         self._extra_identities.append(values)
-        self._columns.identity[row] = int(self._filler.identities.count[0]) + len(self._extra_identities)
+        self._columns.identity[row] = self._filler.identities.count + len(self._extra_identities)
 
     def _join_denials(self) -> None:
         """Fill from a denial's message what its parameters do not say; the exact path has done so for its rows."""
@@ -127,7 +127,7 @@ class BatchMaker:
     def _denied_rows(self) -> Order:
         """Rows of the compiled path whose error is a denial with a message."""
         interner, column = self._filler.interner, DICTIONARY_COLUMNS.index("error_code")
-        entries = np.flatnonzero(interner.column[: int(interner.count[0])] == column)
+        entries = np.flatnonzero(interner.column[: interner.count] == column)
         texts = self._filler.decode_entries(entries)
         denied = [entry + 1 for entry, text in zip(entries.tolist(), texts, strict=True) if text in DENIAL_CODES]
         has_message = self._columns.view_meta[self._views.index("error_message")] != 0
@@ -167,7 +167,7 @@ class BatchMaker:
     def _coded(self, number: int, column: str) -> pa.Array:
         """A column of interned values."""
         interner = self._filler.interner
-        count = int(interner.count[0])
+        count = interner.count
         entries = np.flatnonzero(interner.column[:count] == number)
         texts = Places(interner.at[entries], interner.meta[entries]).gather(np.arange(len(entries)))
         codes = np.concatenate([entries + 1, np.array(self._extra_codes[column], dtype=np.int64)])
@@ -181,7 +181,7 @@ class BatchMaker:
 
     def _instants(self, number: int, codes: Order, instants: Sequence[object]) -> pa.Array:
         """A column of interned times."""
-        by_code = np.zeros(int(self._filler.interner.count[0]) + 1 + self._extra_count, dtype=np.int64)
+        by_code = np.zeros(self._filler.interner.count + 1 + self._extra_count, dtype=np.int64)
         is_null = np.ones(len(by_code), dtype=np.bool_)
         for code, instant in zip(codes.tolist(), instants, strict=True):
             if isinstance(instant, int):
@@ -192,7 +192,7 @@ class BatchMaker:
     def _identity_columns(self) -> dict[str, pa.Array]:
         """Columns of ``userIdentity``: each distinct identity was read once, rows refer to it."""
         identities, extra = self._filler.identities, self._extra_identities
-        count = int(identities.count[0])
+        count = identities.count
         codes = self._columns.identity
         texts = Places(identities.at[:count], identities.meta[:count])
         made = {"user_identity": self._identity_text("user_identity", texts)}
@@ -220,7 +220,7 @@ class BatchMaker:
         return dictionary_array(self._order, self._columns.identity, local, dictionary)
 
     def _provenance_columns(self) -> dict[str, pa.Array]:
-        archive_of = self._filler.archive_of.astype(np.int32)
+        archive_of = self._filler.archive_of
         refs = [records.archive for records in self._archives]
         made = {}
         for column, values in (

@@ -7,6 +7,7 @@ This module must never let go of a buffer while places point into it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +16,12 @@ from pipeline.errors import RecordError
 from pipeline.flatten import rows as filling
 from pipeline.flatten.arrow_arrays import Places
 from pipeline.flatten.exact import Row, flatten_record
-from pipeline.flatten.interning import Interner, grow_interner, make_interner
+from pipeline.flatten.interning import Interner
 from pipeline.flatten.layout import BOOLEAN_COLUMNS, DICTIONARY_COLUMNS, get_layout, rule_key
+from pipeline.flatten.memory import address
 from pipeline.flatten.outcome import ArchiveRecords, BadRecord
 from pipeline.flatten.promotions import rules_for
-from pipeline.flatten.scanner import make_memo, make_scan
+from pipeline.flatten.scanner import SCAN_SIZES
 from pipeline.flatten.times import latest_plausible
 
 EXACT_VIEWS = ("unknown_members", "raw_record")
@@ -27,6 +29,21 @@ EXACT_VIEWS = ("unknown_members", "raw_record")
 
 _ARENA_BYTES = 1 << 20
 _KINDS_SIZE = 4096
+
+
+class Columns(NamedTuple):
+    """Values of the rows, as arrays; ``rows.STATE`` says what they hold."""
+
+    view_at: npt.NDArray[np.int64]
+    view_meta: npt.NDArray[np.int64]
+    code: npt.NDArray[np.int64]
+    boolean: npt.NDArray[np.int8]
+    time: npt.NDArray[np.int64]
+    identity: npt.NDArray[np.int64]
+    is_omitted: npt.NDArray[np.int8]
+    done: npt.NDArray[np.int8]
+    identity_at: npt.NDArray[np.int64]
+    identity_meta: npt.NDArray[np.int64]
 
 
 class RowFiller:
@@ -39,6 +56,8 @@ class RowFiller:
         exact: rows of the exact path by row number.
         bad: (archive, bad record) of each that cannot be a row.
         archive_of: number of each row's archive.
+        starts: address of each record.
+        ends: one past its last byte.
     """
 
     def __init__(self, archives: Sequence[ArchiveRecords]) -> None:
@@ -46,89 +65,105 @@ class RowFiller:
         self._layout = get_layout()
         self._buffers = [np.frombuffer(archive.buffer, dtype=np.uint8) for archive in archives]
         counts = [len(archive.starts) for archive in archives]
+        self._first_rows = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         self.archive_of = np.repeat(np.arange(len(archives)), counts)
-        self.count = int(sum(counts))
+        self.count = int(self._first_rows[-1])
         self.columns = _make_columns(self.count, len(self._layout.views) + len(EXACT_VIEWS), len(self._layout.identity))
-        self.interner: Interner = make_interner()
-        self.identities: Interner = make_interner()
+        self.interner, self.identities = Interner(), Interner()
         self.exact: dict[int, Row] = {}
         self.bad: list[tuple[int, BadRecord]] = []
-        self._kinds = _make_kinds(_KINDS_SIZE)
-        self._arenas = [np.empty(_ARENA_BYTES, dtype=np.uint8)]
-        self._arena_used = np.zeros(1, dtype=np.int64)
+        bases = [address(buffer) for buffer in self._buffers]
+        nothing = [np.empty(0, dtype=np.int64)]
+        self.starts = np.concatenate([*nothing, *(a.starts + base for a, base in zip(archives, bases, strict=True))])
+        self.ends = np.concatenate([*nothing, *(a.ends + base for a, base in zip(archives, bases, strict=True))])
+        self._limits = np.array([base + len(b) for b, base in zip(self._buffers, bases, strict=True)], dtype=np.int64)
+        self._arenas: list[npt.NDArray[np.uint8]] = []
+        self._state = np.zeros(1, dtype=filling.STATE)
+        self._held: dict[str, npt.NDArray[np.int64]] = {}
 
     def fill(self) -> None:
         """Fill every row."""
         if not self.count:
             return
         strict = np.concatenate([archive.strict for archive in self._archives])
-        self.columns.state[:] = np.where(strict, filling.PENDING, filling.ODD)
+        self.columns.done[:] = np.where(strict, filling.PENDING, filling.ODD)
+        self._prepare()
         self._run()
-        for row in np.flatnonzero(self.columns.state == filling.ODD).tolist():
+        for row in np.flatnonzero(self.columns.done == filling.ODD).tolist():
             self._fill_exactly(row)
 
-    def addresses(self) -> filling.Records:
-        """Where each record is."""
-        bases = [buffer.ctypes.data for buffer in self._buffers]
-        parts = list(zip(self._archives, self._buffers, bases, strict=True))
+    def _prepare(self) -> None:
+        """Give the compiled code its working memory and its columns."""
         latest = [latest_plausible(archive.archive.delivered_at) for archive in self._archives]
-        return filling.Records(
-            np.concatenate([archive.starts + base for archive, _, base in parts]),
-            np.concatenate([archive.ends + base for archive, _, base in parts]),
-            np.array([base + len(buffer) for _, buffer, base in parts], dtype=np.int64)[self.archive_of],
-            np.array(latest, dtype=np.int64)[self.archive_of],
-        )
+        slot_count = self._layout.numbers["slot_count"]
+        sizes = {**SCAN_SIZES, "slot_at": slot_count, "slot_end": slot_count, "slot_kind": slot_count}
+        self._held = {
+            **self._layout.arrays,
+            **{name: np.zeros(size, dtype=np.int64) for name, size in sizes.items()},
+            "start": self.starts,
+            "end": self.ends,
+            "limit": self._limits[self.archive_of],
+            "latest": np.array(latest, dtype=np.int64)[self.archive_of],
+        }
+        for name, array in [*self._held.items(), *self.columns._asdict().items()]:
+            self._state[name] = address(array)
+        for name, number in self._layout.numbers.items():
+            self._state[name] = number
+        self._state["row_count"], self._state["view_count"] = self.count, len(self._layout.views)
+        self._set_kinds(_KINDS_SIZE)
+        self._add_room()
+        self._add_arena(0)
 
     def _run(self) -> None:
         """Run the compiled filler; it comes back for more room and for each new kind of event."""
-        layout = self._layout
-        records = self.addresses()
-        scan, memo = make_scan(len(layout.slots)), make_memo()
-        row, why = 0, filling.NEEDS_KIND
         while True:
-            why, row = filling.fill_rows(
-                records,
-                self.columns,
-                layout.tables,
-                layout.trie,
-                scan,
-                memo,
-                self.interner,
-                self.identities,
-                self._kinds,
-                self._arenas[-1],
-                self._arena_used,
-                row,
-            )
+            why = filling.fill_rows(self._state)
             if why == filling.FINISHED:
                 return
             if why == filling.NEEDS_KIND:
-                self._add_kind(row)
+                self._add_kind()
             elif why == filling.NEEDS_ARENA:
-                size = max(_ARENA_BYTES, 4 * int(records.end[row] - records.start[row]) + 8192)
-                self._arenas.append(np.empty(size, dtype=np.uint8))
-                self._arena_used[0] = 0
+                row = int(self._state["row"][0])
+                self._add_arena(int(self.ends[row] - self.starts[row]))
             else:
-                self.interner, self.identities = (
-                    grow_interner(table) if int(table.count[0]) * 2 > len(table.hash) else table
-                    for table in (self.interner, self.identities)
-                )
+                self._add_room()
 
-    def _add_kind(self, row: int) -> None:
-        """Find the rule of the event in ``row`` and keep it."""
-        source, name = (
-            int(self.columns.code[DICTIONARY_COLUMNS.index(column), row]) for column in ("event_source", "event_name")
-        )
+    def _add_room(self) -> None:
+        for name, interner in (("interner", self.interner), ("identities", self.identities)):
+            interner.grow()
+            self._state[name] = address(interner.block)
+
+    def _add_arena(self, record_bytes: int) -> None:
+        """Fresh memory for spliced members; places point into the old ones, which stay."""
+        arena = np.empty(max(_ARENA_BYTES, 4 * record_bytes + 8192), dtype=np.uint8)
+        self._arenas.append(arena)
+        self._state["arena"], self._state["arena_size"], self._state["arena_used"] = address(arena), len(arena), 0
+
+    def _set_kinds(self, size: int) -> None:
+        """A table of kinds with room for half of ``size``; keeps what the last one held."""
+        before = {name: self._held.get(name) for name in ("kind_key", "kind_rule")}
+        for name in before:
+            self._held[name] = np.zeros(size, dtype=np.int64)
+            self._state[name] = address(self._held[name])
+        self._state["kind_mask"], self._state["kind_count"] = size - 1, 0
+        keys, rules = before["kind_key"], before["kind_rule"]
+        if keys is not None and rules is not None:
+            for place in np.flatnonzero(keys).tolist():
+                filling.add_kind(self._state, int(keys[place]), int(rules[place]))
+
+    def _add_kind(self) -> None:
+        """Find the rule of the event in the pending row and keep it."""
+        key = int(filling.pending_kind(self._state))
+        source, name = (key - 1) >> 32, (key - 1) & 0xFFFFFFFF
         rules = rules_for(self._entry_text(source - 1), self._entry_text(name - 1))
-        if int(self._kinds.count[0]) * 2 >= len(self._kinds.key):
-            self._kinds = _grow_kinds(self._kinds)
-        filling.add_kind(self._kinds, source, name, self._layout.rules[rule_key(rules)])
+        size = len(self._held["kind_key"])
+        if int(self._state["kind_count"][0]) * 2 >= size:
+            self._set_kinds(size * 4)
+        filling.add_kind(self._state, key, self._layout.rules[rule_key(rules)])
 
     def _entry_text(self, entry: int) -> str | None:
         """Text of an interned value; ``None`` for the code of null."""
-        if entry < 0:
-            return None
-        return self.decode_entries(np.array([entry]))[0]
+        return None if entry < 0 else self.decode_entries(np.array([entry]))[0]
 
     def decode_entries(self, entries: npt.NDArray[np.int64]) -> list[str]:
         """Texts of interned values."""
@@ -139,7 +174,7 @@ class RowFiller:
     def _fill_exactly(self, row: int) -> None:
         archive = int(self.archive_of[row])
         records = self._archives[archive]
-        place = row - int(np.searchsorted(self.archive_of, archive))
+        place = row - int(self._first_rows[archive])
         start, end, index = int(records.starts[place]), int(records.ends[place]), int(records.indexes[place])
         ref = records.archive
         try:
@@ -151,32 +186,20 @@ class RowFiller:
             return
         self.exact[row] = values
         self.columns.time[row] = values["event_time"]
-        self.columns.state[row] = filling.DONE
+        self.columns.done[row] = filling.DONE
 
 
-def _make_columns(rows: int, views: int, identity: int) -> filling.Columns:
+def _make_columns(rows: int, views: int, identity: int) -> Columns:
     """Columns for ``rows`` rows; zeroed pages cost nothing until a value is written."""
-    return filling.Columns(
+    return Columns(
         np.zeros((views, rows), dtype=np.int64),
         np.zeros((views, rows), dtype=np.int64),
-        np.zeros((len(DICTIONARY_COLUMNS), rows), dtype=np.int32),
+        np.zeros((len(DICTIONARY_COLUMNS), rows), dtype=np.int64),
         np.zeros((len(BOOLEAN_COLUMNS), rows), dtype=np.int8),
         np.zeros(rows, dtype=np.int64),
-        np.zeros(rows, dtype=np.int32),
+        np.zeros(rows, dtype=np.int64),
         np.zeros(rows, dtype=np.int8),
         np.zeros(rows, dtype=np.int8),
         np.zeros((identity, rows), dtype=np.int64),
         np.zeros((identity, rows), dtype=np.int64),
     )
-
-
-def _make_kinds(size: int) -> filling.Kinds:
-    return filling.Kinds(np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64), np.zeros(1, dtype=np.int64))
-
-
-def _grow_kinds(old: filling.Kinds) -> filling.Kinds:
-    new = _make_kinds(len(old.key) * 4)
-    for place in np.flatnonzero(old.key).tolist():
-        pair = int(old.key[place]) - 1
-        filling.add_kind(new, pair >> 32, pair & 0xFFFFFFFF, int(old.rule[place]))
-    return new

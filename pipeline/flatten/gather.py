@@ -4,8 +4,6 @@ What enters: columns of places (see ``rows.Columns``) and an order of rows. What
 This module must never write past the sizes that the caller computed with ``measure_places``.
 """
 
-# ruff: noqa: SIM109, SIM110 - compiled code: plain comparisons and loops are what becomes good machine code.
-
 from __future__ import annotations
 
 from typing import Any

@@ -4,16 +4,13 @@ What enters: addresses of values. What leaves: entry numbers. This module must n
 place where it was seen first, in a buffer that the caller keeps alive.
 """
 
-# ruff: noqa: SIM109, SIM110 - compiled code: plain comparisons and loops are what becomes good machine code.
-
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from pipeline.flatten.memory import compiled, equal_bytes, load8, load64
+from pipeline.flatten.memory import address, compiled, equal_bytes, item, load8, load64, put
 
 _MIX, _FOLD = np.uint64(0x9E3779B97F4A7C15), np.uint64(32)
 _ROTATE, _BACK = np.uint64(23), np.uint64(41)
@@ -22,55 +19,64 @@ ROOM_PER_ROW = 32
 """Entries that one row may add at most."""
 
 
-class Interner(NamedTuple):
-    """An open-addressing table over entries; ``count[0]`` of them are used."""
-
-    table: npt.NDArray[np.int64]  # entry + 1, or 0
-    hash: npt.NDArray[np.uint64]
-    at: npt.NDArray[np.int64]
-    meta: npt.NDArray[np.int64]
-    column: npt.NDArray[np.int64]
-    count: npt.NDArray[np.int64]
+TABLE, MASK, HASH, AT, META, COLUMN, COUNT, CAPACITY = range(8)
+"""Words of an interner's control block: addresses, and how much of them is used."""
 
 
-def make_interner(size: int = _START_SIZE) -> Interner:
-    """An empty interner for up to half of ``size`` entries; ``size`` is a power of two."""
-    entries = size // 2
-    return Interner(
-        np.zeros(size, dtype=np.int64),
-        np.empty(entries, dtype=np.uint64),
-        np.empty(entries, dtype=np.int64),
-        np.empty(entries, dtype=np.int64),
-        np.empty(entries, dtype=np.int64),
-        np.zeros(1, dtype=np.int64),
-    )
+class Interner:
+    """An open-addressing table over entries, as compiled code sees it through ``block``.
 
+    Attributes:
+        block: control block.
+        at: address of each entry's bytes.
+        meta: what was given with them.
+        column: column of each entry.
+    """
 
-def grow_interner(old: Interner) -> Interner:
-    """The same entries, under the same numbers, with four times the room."""
-    new = make_interner(len(old.table) * 4)
-    count = int(old.count[0])
-    for before, after in zip(old[1:5], new[1:5], strict=True):
-        after[:count] = before[:count]
-    new.count[0] = count
-    _fill_table(new.table, new.hash, count)
-    return new
+    def __init__(self, size: int = _START_SIZE) -> None:
+        self._allocate(size)
+
+    def _allocate(self, size: int) -> None:
+        entries = size // 2
+        self._table = np.zeros(size, dtype=np.int64)  # entry + 1, or 0
+        self._hash, self.at, self.meta, self.column = (np.zeros(entries, dtype=np.int64) for _ in range(4))
+        arrays = (self._table, self._hash, self.at, self.meta, self.column)
+        table, *rest = map(address, arrays)
+        self.block = np.array([table, size - 1, *rest, 0, entries], dtype=np.int64)
+
+    @property
+    def count(self) -> int:
+        """Entries in use."""
+        return int(self.block[COUNT])
+
+    def grow(self) -> None:
+        """Four times the room, if half of it is used; entries keep their numbers."""
+        count = self.count
+        if 2 * count <= len(self.at):
+            return
+        before = (self._hash, self.at, self.meta, self.column)
+        self._allocate(4 * len(self._table))
+        for old, new in zip(before, (self._hash, self.at, self.meta, self.column), strict=True):
+            new[:count] = old[:count]
+        self.block[COUNT] = count
+        _fill_table(address(self.block))
 
 
 @compiled
-def _fill_table(table: Any, hashes: Any, count: Any) -> Any:
-    mask = len(table) - 1
-    for entry in range(count):
-        place = np.int64(hashes[entry] & np.uint64(mask))
-        while table[place]:
+def _fill_table(block: Any) -> Any:
+    """Put every entry into an empty table."""
+    table, mask = item(block, TABLE), item(block, MASK)
+    for entry in range(item(block, COUNT)):
+        place = item(item(block, HASH), entry) & mask
+        while item(table, place):
             place = (place + 1) & mask
-        table[place] = entry + 1
+        put(table, place, entry + 1)
 
 
 @compiled
-def has_room(interner: Any) -> Any:
+def has_room(block: Any) -> Any:
     """Whether another row's values surely fit."""
-    return interner.count[0] + ROOM_PER_ROW < len(interner.hash)
+    return item(block, COUNT) + ROOM_PER_ROW < item(block, CAPACITY)
 
 
 @compiled
@@ -90,24 +96,26 @@ def hash_bytes(at: Any, length: Any, column: Any) -> Any:
 
 
 @compiled
-def intern_bytes(interner: Any, at: Any, length: Any, meta: Any, column: Any) -> Any:
+def intern_bytes(block: Any, at: Any, length: Any, meta: Any, column: Any) -> Any:
     """Number of the entry for ``length`` bytes at ``at``; ``meta`` is kept with a new one."""
-    hashed = hash_bytes(at, length, column)
-    mask = len(interner.table) - 1
-    place = np.int64(hashed & np.uint64(mask))
-    while interner.table[place]:
-        entry = interner.table[place] - 1
+    hashed = np.int64(hash_bytes(at, length, column))
+    table, mask = item(block, TABLE), item(block, MASK)
+    place = hashed & mask
+    while item(table, place):
+        entry = item(table, place) - 1
         if (
-            interner.hash[entry] == hashed
-            and interner.column[entry] == column
-            and interner.meta[entry] == meta
-            and equal_bytes(interner.at[entry], at, length)
+            item(item(block, HASH), entry) == hashed
+            and item(item(block, COLUMN), entry) == column
+            and item(item(block, META), entry) == meta
+            and equal_bytes(item(item(block, AT), entry), at, length)
         ):
             return entry
         place = (place + 1) & mask
-    entry = interner.count[0]
-    interner.count[0] = entry + 1
-    interner.table[place] = entry + 1
-    interner.hash[entry] = hashed
-    interner.at[entry], interner.meta[entry], interner.column[entry] = at, meta, column
+    entry = item(block, COUNT)
+    put(block, COUNT, entry + 1)
+    put(table, place, entry + 1)
+    put(item(block, HASH), entry, hashed)
+    put(item(block, AT), entry, at)
+    put(item(block, META), entry, meta)
+    put(item(block, COLUMN), entry, column)
     return entry

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 PLAIN_DEPTH = 64
 """Levels of nesting beyond which a record is flagged ``deep_nesting``."""
 
+_DECODER = json.JSONDecoder(strict=False)
 _SPACE = re.compile(r"[ \t\r\n]*")
 _STRING = re.compile(r'"[^"\\]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\]*+)*+"')
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
@@ -58,7 +59,9 @@ class MalformedError(ValueError):
 
 def decode_string(token: str) -> str:
     """Text of a string token; lone surrogates become U+FFFD, which UTF-8 can hold."""
-    text: str = json.loads(token, strict=False)
+    if "\\" not in token:
+        return token[1:-1]
+    text: str = _DECODER.decode(token)
     return _LONE_SURROGATE.sub("\ufffd", text)
 
 
@@ -160,7 +163,7 @@ class TreeReader:
         if "\\u" in token:
             if _NUL_ESCAPE.search(token):
                 self.flags.add("nul")
-            if _LONE_SURROGATE.search(json.loads(token, strict=False)):
+            if _LONE_SURROGATE.search(_DECODER.decode(token)):
                 self.flags.add("lone_surrogate")
 
     def _check_number(self, number: re.Match[str]) -> None:

@@ -8,20 +8,26 @@ A slot is a place of a member's value; the trie leads from a key within a known 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.flatten import promotions
 from pipeline.flatten.members import FREE_FORM_COLUMNS, IDENTITY_COLUMNS, RECORD_COLUMNS
-from pipeline.flatten.rows import BOOLEAN, BOOLEAN_TARGET, CODE_TARGET, JSON, ODD_RULE, TEXT, TIME, Tables
+from pipeline.flatten.memory import address
+from pipeline.flatten.rows import BOOLEAN, BOOLEAN_TARGET, CODE_TARGET, JSON, TEXT, TIME
 from pipeline.flatten.scanner import hash_key
 from pipeline.flatten.times import EARLIEST_PLAUSIBLE
 
 Array = npt.NDArray[np.int64]
+Path = tuple[str, ...]
+RuleKey = frozenset[tuple[str, tuple[str, ...]]]
 
 ROOT_NODE = 1
+
+EACH = "[]"
+"""Step of a path that stands for every item of a list."""
 
 DICTIONARY_COLUMNS = (
     "recipient_account_id",
@@ -57,39 +63,28 @@ _BASES = {"req": "requestParameters", "res": "responseElements", "add": "additio
 _JSON = frozenset(item.column for item in FREE_FORM_COLUMNS)
 _SPECIAL = {"event_time": "eventTime", "event_id": "eventID", "recipient_account_id": "recipientAccountId"}
 _KINDS = {"text": TEXT, "bool": BOOLEAN, "time": TIME, "json": JSON}
+_TRIE_FIELDS = ("node", "hash", "key", "length", "child", "slot")
 _OMITTED = ("requestParameters", "omitted")
-
-
-class Trie(NamedTuple):
-    """Keys of known objects, as an open-addressing table: (node, key) leads to a child node and a slot."""
-
-    node: npt.NDArray[np.int64]
-    hash: npt.NDArray[np.uint64]
-    key_at: npt.NDArray[np.int64]
-    key_length: npt.NDArray[np.int64]
-    child: npt.NDArray[np.int64]
-    slot: npt.NDArray[np.int64]
-    keys: npt.NDArray[np.uint8]
 
 
 class Layout(NamedTuple):
     """All numbers of the compiled path.
 
     Attributes:
-        trie: where keys lead.
-        tables: what the row filler needs.
-        slots: path -> slot.
+        arrays: fields of ``rows.STATE`` that are the same for every batch and hold addresses.
+        numbers: the other fields of it that are the same for every batch.
         views: columns kept as places in the buffers, in order.
-        identity: (column, kind) of what ``userIdentity`` holds, in the order of ``tables.identity_slot``.
+        identity: (column, kind) of what ``userIdentity`` holds, in the order of ``identity_slots``.
         rules: rules of an event -> number of the rule.
+        keys: text of the trie's keys, which ``trie_key`` points into.
     """
 
-    trie: Trie
-    tables: Tables
-    slots: dict[tuple[str, ...], int]
+    arrays: dict[str, Array]
+    numbers: dict[str, int]
     views: tuple[str, ...]
     identity: tuple[tuple[str, str], ...]
-    rules: dict[frozenset[tuple[str, tuple[str, ...]]], int]
+    rules: dict[RuleKey, int]
+    keys: npt.NDArray[np.uint8]
 
 
 def _target(views: tuple[str, ...], column: str) -> int:
@@ -114,67 +109,63 @@ def _all_rules() -> list[promotions.Rules]:
     return [promotions.EVERY_EVENT | part for part in parts]
 
 
-def rule_key(rules: promotions.Rules) -> frozenset[tuple[str, tuple[str, ...]]]:
+def rule_key(rules: promotions.Rules) -> RuleKey:
     """What makes two rules the same."""
     return frozenset(rules.items())
 
 
-def _path(text: str) -> tuple[str, ...]:
-    base, *steps = text.split(".")
+def _path(text: str) -> Path:
+    base, *steps = text.replace("[]", f".{EACH}").split(".")
     return (_BASES[base], *steps)
 
 
-def _all_paths() -> list[tuple[str, ...]]:
-    paths = [(member,) for member in _SPECIAL.values()]
+def _all_paths() -> list[Path]:
+    paths: list[Path] = [(member,) for member in _SPECIAL.values()]
     paths += [item.path for item in RECORD_COLUMNS + FREE_FORM_COLUMNS]
     paths += [("userIdentity", *item.path) for item in IDENTITY_COLUMNS]
     paths.append(_OMITTED)
     for rules in _all_rules():
-        paths += [_path(text) for texts in rules.values() for text in texts if "[]" not in text]
+        paths += [_path(text) for texts in rules.values() for text in texts]
     return list(dict.fromkeys(paths))
 
 
-def _make_trie(slots: dict[tuple[str, ...], int]) -> Trie:
-    nodes: dict[tuple[str, ...], int] = {(): ROOT_NODE}
+def _make_trie(slots: dict[Path, int]) -> tuple[dict[str, Array], npt.NDArray[np.uint8]]:
+    """The table of known keys, and the text that it points into."""
+    nodes: dict[Path, int] = {(): ROOT_NODE}
     for path in slots:
         for depth in range(1, len(path)):
             nodes.setdefault(path[:depth], len(nodes) + 1)
-    edges = {path: (nodes[path[:-1]], path[-1].encode(), nodes.get(path, 0)) for path in [*slots, *nodes] if path}
-    size = 1 << (len(edges) * 4).bit_length()
-    columns = {name: np.zeros(size, dtype=np.int64) for name in ("node", "key_at", "key_length", "child", "slot")}
-    hashes = np.zeros(size, dtype=np.uint64)
-    text = b""
-    for path, (node, key, child) in edges.items():
-        padded = np.frombuffer(key + bytes(8), dtype=np.uint8)
-        hashed = int(hash_key(padded.ctypes.data, len(key), node))
-        at = hashed & (size - 1)
-        while columns["node"][at]:
-            at = (at + 1) & (size - 1)
-        hashes[at] = hashed
-        values = {
-            "node": node,
-            "key_at": len(text),
-            "key_length": len(key),
-            "child": child,
-            "slot": slots.get(path, -1),
-        }
-        for name, value in values.items():
-            columns[name][at] = value
-        text += key
-    keys = np.frombuffer(text + bytes(8), dtype=np.uint8)
-    return Trie(hash=hashes, keys=keys, **columns)
+    paths = list(dict.fromkeys(path for path in [*slots, *nodes] if path and path[-1] != EACH))
+    size = 1 << (len(paths) * 4).bit_length()
+    trie = {f"trie_{name}": np.zeros(size, dtype=np.int64) for name in _TRIE_FIELDS}
+    # Eight bytes more than the keys need: hashing reads eight at a time.
+    keys = np.frombuffer("".join(path[-1] for path in paths).encode() + bytes(8), dtype=np.uint8)
+    at = address(keys)
+    for path in paths:
+        node, length = nodes[path[:-1]], len(path[-1])
+        hashed = int(np.uint64(hash_key(at, length, node)).astype(np.int64))
+        entry = hashed & (size - 1)
+        while trie["trie_node"][entry]:
+            entry = (entry + 1) & (size - 1)
+        values = (node, hashed, at, length, nodes.get(path, 0), slots.get(path, -1))
+        for name, value in zip(_TRIE_FIELDS, values, strict=True):
+            trie[f"trie_{name}"][entry] = value
+        at += length
+    elements = {path[:-1]: path for path in [*slots, *nodes] if path and path[-1] == EACH}
+    trie["element_node"], trie["element_slot"] = np.zeros(len(nodes) + 1, dtype=np.int64), np.full(len(nodes) + 1, -1)
+    for path, element in elements.items():
+        trie["element_node"][nodes[path]] = nodes.get(element, 0)
+        trie["element_slot"][nodes[path]] = slots.get(element, -1)
+    return trie, keys
 
 
-def _make_rules(slots: dict[tuple[str, ...], int], views: tuple[str, ...]) -> tuple[dict[Any, int], list[Array]]:
+def _make_rules(slots: dict[Path, int], views: tuple[str, ...]) -> tuple[dict[RuleKey, int], list[Array]]:
     """Numbers of the rules, and their entries: rule n has those from ``first[n]`` to ``first[n + 1]``."""
-    numbers: dict[Any, int] = {}
-    first, slot_of, target_of = [0], [], []
+    numbers: dict[RuleKey, int] = {}
+    first, slot_of, target_of = [0], list[int](), list[int]()
     for rules in _all_rules():
         texts = [(column, text) for column, paths in rules.items() for text in paths]
         if rule_key(rules) in numbers:
-            continue
-        if any("[]" in text for _, text in texts):
-            numbers[rule_key(rules)] = ODD_RULE  # lists are the exact path's
             continue
         numbers[rule_key(rules)] = len(first) - 1
         for column, text in texts:
@@ -194,22 +185,30 @@ def get_layout() -> Layout:
     views = tuple(column for column in [*members, *promoted] if column not in DICTIONARY_COLUMNS + BOOLEAN_COLUMNS)
     plain = [(slots[path], _target(views, column), int(column in _JSON)) for column, path in members.items()]
     numbers, entries = _make_rules(slots, views)
-    special = [
-        slots[("eventTime",)],
-        slots[("userIdentity",)],
-        slots[_OMITTED],
-        DICTIONARY_COLUMNS.index("event_source"),
-        DICTIONARY_COLUMNS.index("event_name"),
-        EARLIEST_PLAUSIBLE,
-        DICTIONARY_COLUMNS.index("recipient_account_id"),
-        views.index("event_id"),
-    ]
-    tables = Tables(
-        np.array(plain, dtype=np.int64),
-        *entries,
-        np.array([slots[("userIdentity", *item.path)] for item in IDENTITY_COLUMNS], dtype=np.int64),
-        np.array([_KINDS[item.kind] for item in IDENTITY_COLUMNS], dtype=np.int64),
-        np.array(special, dtype=np.int64),
-    )
+    trie, keys = _make_trie(slots)
+    identity_slots = [slots[("userIdentity", *item.path)] for item in IDENTITY_COLUMNS]
+    arrays = {
+        **trie,
+        **dict(zip(("rule_first", "rule_slot", "rule_target"), entries, strict=True)),
+        "plain": np.array(plain, dtype=np.int64).reshape(-1),
+        "identity_slots": np.array(identity_slots, dtype=np.int64),
+        "identity_kinds": np.array([_KINDS[item.kind] for item in IDENTITY_COLUMNS], dtype=np.int64),
+    }
+    fixed = {
+        "trie_mask": len(trie["trie_node"]) - 1,
+        "slot_count": len(slots),
+        "identity_slot": slots[("userIdentity",)],
+        "time_slot": slots[("eventTime",)],
+        "omitted_slot": slots[_OMITTED],
+        "plain_count": len(plain),
+        "identity_count": len(identity_slots),
+        "code_count": len(DICTIONARY_COLUMNS),
+        "boolean_count": len(BOOLEAN_COLUMNS),
+        "source_column": DICTIONARY_COLUMNS.index("event_source"),
+        "name_column": DICTIONARY_COLUMNS.index("event_name"),
+        "account_column": DICTIONARY_COLUMNS.index("recipient_account_id"),
+        "event_id_column": views.index("event_id"),
+        "earliest": EARLIEST_PLAUSIBLE,
+    }
     identity = tuple((item.column, item.kind) for item in IDENTITY_COLUMNS)
-    return Layout(_make_trie(slots), tables, slots, views, identity, numbers)
+    return Layout(arrays, fixed, views, identity, numbers, keys)

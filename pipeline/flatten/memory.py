@@ -7,7 +7,8 @@ Addresses are plain int64 and no array is indexed: numba's wrap-around of negati
 factor of three, and unsigned integers turn into floats where they meet a literal.
 """
 
-# ruff: noqa: SIM109, SIM110 - compiled code: plain comparisons and loops are what becomes good machine code.
+# mypy: disable-error-code=untyped-decorator
+# numba ships no types for its decorators.
 
 from __future__ import annotations
 
@@ -22,6 +23,11 @@ from numba.extending import intrinsic
 
 WIDTH = 32
 """Bytes that ``mark_quotes`` reads."""
+
+
+def address(array: Any) -> int:
+    """Where an array's bytes are; it must be contiguous, and outlive the use of its address."""
+    return int(array.ctypes.data)
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -61,6 +67,27 @@ def load64(typing_context: Any, address: Any) -> Any:
         return load
 
     return types.uint64(types.int64), generate
+
+
+@intrinsic
+def item(typing_context: Any, base: Any, index: Any) -> Any:
+    """Element ``index`` of the int64 array at ``base``."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.load(builder.gep(_pointer(builder, args[0], ir.IntType(64)), [args[1]]))
+
+    return types.int64(types.int64, types.int64), generate
+
+
+@intrinsic
+def put(typing_context: Any, base: Any, index: Any, value: Any) -> Any:
+    """Write element ``index`` of the int64 array at ``base``."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.store(args[2], builder.gep(_pointer(builder, args[0], ir.IntType(64)), [args[1]]))
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), generate
 
 
 @intrinsic

@@ -1,6 +1,6 @@
 """Records to column values, row by row, in compiled code: places, codes and bytes, no Python objects.
 
-What enters: addresses of records. What leaves: filled ``Columns``; a row is done, or odd and left to the exact
+What enters: one ``STATE``. What leaves: its columns, filled; a row is done, or odd and left to the exact
 path. This module must never fill a column otherwise than ``exact`` does.
 """
 
@@ -8,21 +8,22 @@ path. This module must never fill a column otherwise than ``exact`` does.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from pipeline.flatten.interning import has_room, intern_bytes
-from pipeline.flatten.memory import compiled, copy_bytes, equal_bytes, load8
+from pipeline.flatten.interning import COUNT, META, has_room, intern_bytes
+from pipeline.flatten.memory import compiled, copy_bytes, equal_bytes, item, load8, put, store8
 from pipeline.flatten.redaction import MARKER
 from pipeline.flatten.scanner import (
     ARRAY,
     ESCAPED,
     FALSE,
+    MANY,
     NONE,
     NULL,
     OBJECT,
+    SCAN,
     STRING,
     TRUE,
     remember_identity,
@@ -39,56 +40,68 @@ PENDING, DONE, ODD = 0, 1, 2
 FALSE_BYTE, TRUE_BYTE = 1, 2
 TEXT, BOOLEAN, TIME, JSON = range(4)
 CODE_TARGET, BOOLEAN_TARGET = 1_000, 2_000
-ODD_RULE = -1
 
 _MARKER = np.frombuffer(f'"{MARKER}"'.encode(), dtype=np.uint8)
 _WORDS = np.frombuffer(b"truefalseyesno", dtype=np.uint8)
+_MARKER_LENGTH = len(_MARKER)
 _LOWER = 0x20
 _DAY_MICROSECONDS = 86_400_000_000
 
 
-class Records(NamedTuple):
-    """Where the records are: addresses, the end of the readable bytes of each, and what may be plausible."""
-
-    start: npt.NDArray[np.int64]
-    end: npt.NDArray[np.int64]
-    limit: npt.NDArray[np.int64]
-    latest: npt.NDArray[np.int64]
-
-
-class Columns(NamedTuple):
-    """Values of the rows, column after column. A place is (address, length * 4 + is_escaped * 2 + 1); 0 is null."""
-
-    view_at: npt.NDArray[np.int64]
-    view_meta: npt.NDArray[np.int64]
-    code: npt.NDArray[np.int32]  # entry + 1; 0 is null
-    boolean: npt.NDArray[np.int8]
-    time: npt.NDArray[np.int64]
-    identity: npt.NDArray[np.int32]  # entry + 1; 0 is null
-    is_omitted: npt.NDArray[np.int8]
-    state: npt.NDArray[np.int8]
-    identity_at: npt.NDArray[np.int64]
-    identity_meta: npt.NDArray[np.int64]  # of a boolean its byte, of a time microseconds * 2 + 1
-
-
-class Tables(NamedTuple):
-    """What does not change from row to row."""
-
-    plain: npt.NDArray[np.int64]
-    rule_first: npt.NDArray[np.int64]
-    rule_slot: npt.NDArray[np.int64]
-    rule_target: npt.NDArray[np.int64]
-    identity_slot: npt.NDArray[np.int64]
-    identity_kind: npt.NDArray[np.int64]
-    special: npt.NDArray[np.int64]  # slots: eventTime, userIdentity, omitted; code columns: event_source, event_name
-
-
-class Kinds(NamedTuple):
-    """Rule of each pair of event source and name seen so far, an open-addressing table."""
-
-    key: npt.NDArray[np.int64]
-    rule: npt.NDArray[np.int64]
-    count: npt.NDArray[np.int64]
+STATE = np.dtype(
+    [
+        *SCAN,
+        *(
+            (name, np.int64)
+            for name in (
+                "row_count",
+                "start",  # arrays by row: where the record is, the end of readable bytes, the latest plausible time
+                "end",
+                "limit",
+                "latest",
+                "view_at",  # columns by rows; a place is (address, length * 4 + is_escaped * 2 + 1), 0 is null
+                "view_meta",
+                "code",  # entry + 1; 0 is null
+                "boolean",  # bytes
+                "time",
+                "identity",  # entry + 1; 0 is null
+                "is_omitted",  # bytes
+                "done",  # bytes: PENDING, DONE, ODD
+                "identity_at",  # identity columns by entries
+                "identity_meta",  # of a boolean its byte, of a time microseconds * 2 + 1
+                "view_count",
+                "code_count",
+                "boolean_count",
+                "plain",  # triples: slot, target, is_json
+                "plain_count",
+                "rule_first",
+                "rule_slot",
+                "rule_target",
+                "identity_slots",
+                "identity_kinds",
+                "identity_count",
+                "time_slot",
+                "omitted_slot",
+                "source_column",
+                "name_column",
+                "account_column",
+                "event_id_column",
+                "earliest",
+                "interner",  # control blocks
+                "identities",
+                "kind_mask",  # rule by pair of event source and name, an open-addressing table
+                "kind_key",
+                "kind_rule",
+                "kind_count",
+                "arena",  # bytes of spliced members
+                "arena_size",
+                "arena_used",
+                "row",  # the row to go on with
+            )
+        ),
+    ]
+)
+"""What the row filler works on, as one record: addresses of arrays, and numbers."""
 
 
 @compiled
@@ -153,271 +166,279 @@ def read_boolean(kind: Any, at: Any, end: Any) -> Any:
 
 
 @compiled
-def _set_value(columns: Any, interner: Any, target: Any, row: Any, at: Any, meta: Any) -> Any:
-    """Put a place into a column that is still null."""
+def _set_value(state: Any, target: Any, at: Any, meta: Any) -> Any:
+    """Put a place into a column of the row that is still null."""
     if target >= CODE_TARGET:
-        column = target - CODE_TARGET
-        if columns.code[column, row] == 0:
-            columns.code[column, row] = intern_bytes(interner, at, meta >> 2, meta, column) + 1
-    elif columns.view_meta[target, row] == 0:
-        columns.view_at[target, row], columns.view_meta[target, row] = at, meta
+        place = (target - CODE_TARGET) * state.row_count + state.row
+        if item(state.code, place) == 0:
+            put(state.code, place, intern_bytes(state.interner, at, meta >> 2, meta, target - CODE_TARGET) + 1)
+        return
+    place = target * state.row_count + state.row
+    if item(state.view_meta, place) == 0:
+        put(state.view_at, place, at)
+        put(state.view_meta, place, meta)
 
 
 @compiled
-def _splice(scan: Any, at: Any, end: Any, arena: Any, used: Any) -> Any:
-    """Copy ``at`` to ``end`` with its secrets replaced; returns the bytes of arena used then."""
-    target = arena.ctypes.data
-    copied = at
-    for secret in range(scan.counts[0]):
-        if at <= scan.secret_at[secret] < end:
-            copy_bytes(target + used, copied, scan.secret_at[secret] - copied)
-            used += scan.secret_at[secret] - copied
-            copy_bytes(target + used, _MARKER.ctypes.data, len(_MARKER))
-            used += len(_MARKER)
-            copied = scan.secret_end[secret]
-    copy_bytes(target + used, copied, end - copied)
-    return used + end - copied
+def _set_boolean(state: Any, target: Any, byte: Any) -> Any:
+    store8(state.boolean + (target - BOOLEAN_TARGET) * state.row_count + state.row, byte)
 
 
 @compiled
-def _holds_secret(scan: Any, at: Any, end: Any) -> Any:
-    for secret in range(scan.counts[0]):
-        if at <= scan.secret_at[secret] < end:
-            return True
-    return False
+def _splice(state: Any, at: Any, end: Any) -> Any:
+    """Copy ``at`` to ``end`` into the arena with its secrets replaced."""
+    used, copied = state.arena + state.arena_used, at
+    for secret in range(state.secret_count):
+        secret_at = item(state.secret_at, secret)
+        if at <= secret_at < end:
+            copy_bytes(used, copied, secret_at - copied)
+            used += secret_at - copied
+            copy_bytes(used, _MARKER.ctypes.data, _MARKER_LENGTH)
+            used += _MARKER_LENGTH
+            copied = item(state.secret_end, secret)
+    copy_bytes(used, copied, end - copied)
+    state.arena_used = used + end - copied - state.arena
 
 
 @compiled
-def _fill_json(
-    columns: Any, interner: Any, scan: Any, slot: Any, target: Any, row: Any, arena: Any, arena_used: Any
-) -> Any:
+def _holds_secret(state: Any, at: Any, end: Any) -> Any:
+    found = False
+    for secret in range(state.secret_count):
+        found |= at <= item(state.secret_at, secret) < end
+    return found
+
+
+@compiled
+def _fill_json(state: Any, slot: Any, kind: Any, target: Any) -> Any:
     """A free-form member: its text as it stands, secrets replaced."""
-    at, end = scan.slot_at[slot], scan.slot_end[slot]
-    if scan.slot_kind[slot] == STRING or scan.slot_kind[slot] == ESCAPED:
+    at, end = item(state.slot_at, slot), item(state.slot_end, slot)
+    if kind == STRING or kind == ESCAPED:
         at, end = at - 1, end + 1
-    if scan.counts[0] and _holds_secret(scan, at, end):
-        used = arena_used[0]
-        after = _splice(scan, at, end, arena, used)
-        at, end = arena.ctypes.data + used, arena.ctypes.data + after
-        arena_used[0] = after
-    _set_value(columns, interner, target, row, at, (end - at) * 4 + 1)
+    if _holds_secret(state, at, end):
+        before = state.arena_used
+        _splice(state, at, end)
+        at, end = state.arena + before, state.arena + state.arena_used
+    _set_value(state, target, at, (end - at) * 4 + 1)
 
 
 @compiled
-def _fill_plain(columns: Any, interner: Any, scan: Any, tables: Any, row: Any, arena: Any, arena_used: Any) -> Any:
+def _fill_text(state: Any, slot: Any, kind: Any, target: Any) -> Any:
+    """A scalar member; false if its type is unexpected."""
+    at, end = item(state.slot_at, slot), item(state.slot_end, slot)
+    if target >= BOOLEAN_TARGET:
+        byte = read_boolean(kind, at, end)
+        _set_boolean(state, target, byte)
+        return byte != 0
+    if end > at:
+        _set_value(state, target, at, (end - at) * 4 + (kind - STRING) * 2 + 1)
+    return kind == STRING or kind == ESCAPED
+
+
+@compiled
+def _fill_plain(state: Any) -> Any:
     """Members that have a column whatever the event is; false if one has an unexpected type."""
-    for index in range(len(tables.plain)):
-        slot, target, is_json = tables.plain[index, 0], tables.plain[index, 1], tables.plain[index, 2]
-        kind = scan.slot_kind[slot]
+    for index in range(state.plain_count):
+        slot, target = item(state.plain, 3 * index), item(state.plain, 3 * index + 1)
+        kind = item(state.slot_kind, slot)
         if kind == NONE or kind == NULL:
             continue
-        if is_json:
-            _fill_json(columns, interner, scan, slot, target, row, arena, arena_used)
-            continue
-        at, end = scan.slot_at[slot], scan.slot_end[slot]
-        if target >= BOOLEAN_TARGET:
-            byte = read_boolean(kind, at, end)
-            if byte == 0:
-                return False
-            columns.boolean[target - BOOLEAN_TARGET, row] = byte
-        elif kind == STRING or kind == ESCAPED:
-            if end > at:
-                _set_value(columns, interner, target, row, at, (end - at) * 4 + (kind - STRING) * 2 + 1)
-        else:
+        if item(state.plain, 3 * index + 2):
+            _fill_json(state, slot, kind, target)
+        elif not _fill_text(state, slot, kind, target):
             return False
     return True
 
 
 @compiled
-def _fill_promoted(columns: Any, interner: Any, scan: Any, tables: Any, rule: Any, row: Any) -> Any:
+def _fill_promoted(state: Any, rule: Any) -> Any:
     """Promoted columns by the event's rule; false if a value needs the exact path."""
-    for index in range(tables.rule_first[rule], tables.rule_first[rule + 1]):
-        slot, target = tables.rule_slot[index], tables.rule_target[index]
-        kind = scan.slot_kind[slot]
+    for index in range(item(state.rule_first, rule), item(state.rule_first, rule + 1)):
+        slot, target = item(state.rule_slot, index), item(state.rule_target, index)
+        kind = item(state.slot_kind, slot)
         if kind == NONE or kind == NULL:
             continue
-        at, end = scan.slot_at[slot], scan.slot_end[slot]
+        if kind == MANY:
+            return False
+        at, end = item(state.slot_at, slot), item(state.slot_end, slot)
         if target >= BOOLEAN_TARGET:
             byte = read_boolean(kind, at, end)
             if byte == 0:
                 return False
-            columns.boolean[target - BOOLEAN_TARGET, row] = byte
-            continue
-        if (kind == OBJECT or kind == ARRAY) and scan.counts[0]:
+            _set_boolean(state, target, byte)
+        elif (kind == OBJECT or kind == ARRAY) and state.secret_count:
             return False
-        if end > at:
-            is_escaped = 1 if kind == ESCAPED else 0
-            _set_value(columns, interner, target, row, at, (end - at) * 4 + is_escaped * 2 + 1)
+        elif end > at:
+            _set_value(state, target, at, (end - at) * 4 + (2 if kind == ESCAPED else 0) + 1)
     return True
 
 
 @compiled
-def _fill_identity(columns: Any, identities: Any, scan: Any, tables: Any, slot: Any) -> Any:
-    """Number of the identity in ``slot``, its values kept if it is new; -1 if it is odd."""
-    at, end = scan.slot_at[slot], scan.slot_end[slot]
-    if scan.counts[0] and _holds_secret(scan, at, end):
+def _fill_identity(state: Any) -> Any:
+    """Number of the scanned identity, its values kept if it is new; -1 if it is odd."""
+    at, end = item(state.slot_at, state.identity_slot), item(state.slot_end, state.identity_slot)
+    if _holds_secret(state, at, end):
         return -1
-    before = identities.count[0]
-    entry = intern_bytes(identities, at, end - at, (end - at) * 4 + 1, 0)
+    before = item(state.identities, COUNT)
+    entry = intern_bytes(state.identities, at, end - at, (end - at) * 4 + 1, 0)
     if entry < before:
         return entry
-    for column in range(len(tables.identity_slot)):
-        if not _fill_identity_value(columns, scan, tables, column, entry):
-            identities.meta[entry] = 0  # never equal to another: each record with it takes the exact path
-            for other in range(len(tables.identity_slot)):
-                columns.identity_meta[other, entry] = 0
-            return -1
+    is_plain = True
+    for column in range(state.identity_count):
+        is_plain &= _fill_identity_value(state, column, entry)
+    if not is_plain:
+        put(item(state.identities, META), entry, 0)  # never equal to another: each such record is odd
+        for column in range(state.identity_count):
+            put(state.identity_meta, column * state.row_count + entry, 0)
+        return -1
     return entry
 
 
 @compiled
-def _fill_identity_value(columns: Any, scan: Any, tables: Any, column: Any, entry: Any) -> Any:
-    slot, wanted = tables.identity_slot[column], tables.identity_kind[column]
-    kind = scan.slot_kind[slot]
+def _fill_identity_value(state: Any, column: Any, entry: Any) -> Any:
+    """One column of a new identity; false if its type is unexpected."""
+    slot, wanted = item(state.identity_slots, column), item(state.identity_kinds, column)
+    kind = item(state.slot_kind, slot)
     if kind == NONE or kind == NULL:
         return True
-    at, end = scan.slot_at[slot], scan.slot_end[slot]
+    at, end = item(state.slot_at, slot), item(state.slot_end, slot)
+    place = column * state.row_count + entry
     is_text = kind == STRING or kind == ESCAPED
-    if wanted == JSON:
-        if is_text:
-            at, end = at - 1, end + 1
-        columns.identity_at[column, entry], columns.identity_meta[column, entry] = at, (end - at) * 4 + 1
+    if is_text and end == at and wanted != JSON:
         return True
-    if is_text and end == at:
-        return True
-    if wanted == TEXT:
-        columns.identity_at[column, entry] = at
-        columns.identity_meta[column, entry] = (end - at) * 4 + (kind - STRING) * 2 + 1
-        return is_text
     if wanted == BOOLEAN:
-        columns.identity_meta[column, entry] = read_boolean(kind, at, end)
-        return columns.identity_meta[column, entry] != 0
-    instant = parse_instant(at, end - at) if kind == STRING else -1
-    columns.identity_meta[column, entry] = instant * 2 + 1
-    return instant >= 0
+        put(state.identity_meta, place, read_boolean(kind, at, end))
+        return item(state.identity_meta, place) != 0
+    if wanted == TIME:
+        instant = parse_instant(at, end - at) if kind == STRING else -1
+        put(state.identity_meta, place, instant * 2 + 1)
+        return instant >= 0
+    if wanted == JSON and is_text:
+        at, end = at - 1, end + 1
+    put(state.identity_at, place, at)
+    put(state.identity_meta, place, (end - at) * 4 + (2 if wanted == TEXT and kind == ESCAPED else 0) + 1)
+    return is_text or wanted == JSON
 
 
 @compiled
-def _find_rule(kinds: Any, source: Any, name: Any) -> Any:
-    """Place of a pair of codes in the table of kinds; its key is 0 where the pair is new."""
-    key = (np.int64(source) << 32 | np.int64(name)) + 1
-    mask = len(kinds.key) - 1
-    place = ((key * 0x9E3779B1) >> 15) & mask
-    while kinds.key[place] and kinds.key[place] != key:
-        place = (place + 1) & mask
+def _kind_place(state: Any, key: Any) -> Any:
+    """Place of a pair in the table of kinds; its key is 0 where the pair is new."""
+    place = ((key * 0x9E3779B1) >> 15) & state.kind_mask
+    while item(state.kind_key, place) and item(state.kind_key, place) != key:
+        place = (place + 1) & state.kind_mask
     return place
 
 
 @compiled
-def add_kind(kinds: Any, source: Any, name: Any, rule: Any) -> Any:
-    """Keep the rule of a new pair of codes."""
-    place = _find_rule(kinds, source, name)
-    if kinds.key[place] == 0:
-        kinds.count[0] += 1
-    kinds.key[place], kinds.rule[place] = (np.int64(source) << 32 | np.int64(name)) + 1, rule
+def row_kind(state: Any) -> Any:
+    """The pair of event source and name of the row, as a number over 0."""
+    source = item(state.code, state.source_column * state.row_count + state.row)
+    return ((source << 32) | item(state.code, state.name_column * state.row_count + state.row)) + 1
 
 
 @compiled
-def _is_omitted(scan: Any, slot: Any) -> Any:
-    kind, at = scan.slot_kind[slot], scan.slot_at[slot]
-    if kind == TRUE:
-        return True
-    return kind == STRING and scan.slot_end[slot] - at == 4 and equal_bytes(_WORDS.ctypes.data, at, 4)
+def add_kind(states: Any, key: Any, rule: Any) -> Any:
+    """Keep the rule of a new pair."""
+    state = states[0]
+    place = _kind_place(state, key)
+    put(state.kind_key, place, key)
+    put(state.kind_rule, place, rule)
+    state.kind_count += 1
 
 
 @compiled
-def _clear_row(columns: Any, row: Any) -> Any:
-    columns.view_meta[:, row] = 0
-    columns.code[:, row] = 0
-    columns.boolean[:, row] = 0
+def _is_omitted(state: Any) -> Any:
+    kind, at = item(state.slot_kind, state.omitted_slot), item(state.slot_at, state.omitted_slot)
+    if kind != STRING:
+        return kind == TRUE
+    return item(state.slot_end, state.omitted_slot) - at == 4 and equal_bytes(_WORDS.ctypes.data, at, 4)
 
 
 @compiled
-def _fill_row(
-    records: Any,
-    columns: Any,
-    tables: Any,
-    trie: Any,
-    scan: Any,
-    memo: Any,
-    interner: Any,
-    identities: Any,
-    kinds: Any,
-    arena: Any,
-    arena_used: Any,
-    row: Any,
-) -> Any:
+def _clear_row(state: Any) -> Any:
+    """Forget what an odd row had been given."""
+    for column in range(state.view_count):
+        put(state.view_meta, column * state.row_count + state.row, 0)
+    for column in range(state.code_count):
+        put(state.code, column * state.row_count + state.row, 0)
+    for column in range(state.boolean_count):
+        store8(state.boolean + column * state.row_count + state.row, 0)
+    put(state.identity, state.row, 0)
+
+
+@compiled
+def _fill_time(state: Any) -> Any:
+    """The row's time; false if it is missing, written otherwise, or cannot be."""
+    at = item(state.slot_at, state.time_slot)
+    if item(state.slot_kind, state.time_slot) != STRING:
+        return False
+    instant = parse_instant(at, item(state.slot_end, state.time_slot) - at)
+    put(state.time, state.row, instant)
+    return state.earliest <= instant <= item(state.latest, state.row)
+
+
+@compiled
+def _fill_caller(state: Any, identity: Any, limit: Any) -> Any:
+    """The row's identity; false if it is odd."""
+    kind = item(state.slot_kind, state.identity_slot)
+    if kind != OBJECT:
+        return kind == NONE or kind == NULL
+    if identity < 0:
+        identity = _fill_identity(state)
+        if identity < 0:
+            return False
+        at = item(state.slot_at, state.identity_slot)
+        remember_identity(state, at, item(state.slot_end, state.identity_slot) - at, identity, limit)
+    put(state.identity, state.row, identity + 1)
+    return True
+
+
+@compiled
+def _fill_row(state: Any) -> Any:
     """One record to one row; returns its state, or ``-NEEDS_KIND``."""
-    start, end, limit = records.start[row], records.end[row], records.limit[row]
+    row, rows = state.row, state.row_count
+    start, end, limit = item(state.start, row), item(state.end, row), item(state.limit, row)
     named = find_hints(start, end, limit)
     if named == -2:
         return ODD
-    time_slot, identity_slot, omitted_slot = tables.special[0], tables.special[1], tables.special[2]
-    identity = scan_record(start, end, limit, scan, trie, named >= 0, identity_slot, memo)
-    if identity == -2 or (named >= 0 and scan.counts[1] != named):
+    identity = scan_record(state, start, end, limit, named >= 0)
+    if identity == -2 or (named >= 0 and state.session_count != named):
         return ODD
-    if scan.slot_kind[time_slot] != STRING:
+    if not _fill_time(state) or not _fill_plain(state) or not _fill_caller(state, identity, limit):
         return ODD
-    at = scan.slot_at[time_slot]
-    instant = parse_instant(at, scan.slot_end[time_slot] - at)
-    if instant < 0 or instant < tables.special[5] or instant > records.latest[row]:
+    if item(state.code, state.account_column * rows + row) == 0:
+        return ODD  # the fallbacks are the exact path's, here and for the id
+    if item(state.view_meta, state.event_id_column * rows + row) == 0:
         return ODD
-    columns.time[row] = instant
-    if not _fill_plain(columns, interner, scan, tables, row, arena, arena_used):
-        return ODD
-    if columns.code[tables.special[6], row] == 0 or columns.view_meta[tables.special[7], row] == 0:
-        return ODD  # no account or no event id: the fallbacks are the exact path's
-    kind = scan.slot_kind[identity_slot]
-    if kind == OBJECT:
-        if identity < 0:
-            identity = _fill_identity(columns, identities, scan, tables, identity_slot)
-            if identity < 0:
-                return ODD
-            at = scan.slot_at[identity_slot]
-            remember_identity(memo, at, scan.slot_end[identity_slot] - at, identity, limit)
-        columns.identity[row] = identity + 1
-    elif kind != NONE and kind != NULL:
-        return ODD
-    columns.is_omitted[row] = _is_omitted(scan, omitted_slot)
-    place = _find_rule(kinds, columns.code[tables.special[3], row], columns.code[tables.special[4], row])
-    if kinds.key[place] == 0:
+    store8(state.is_omitted + row, _is_omitted(state))
+    place = _kind_place(state, row_kind(state))
+    if item(state.kind_key, place) == 0:
         return -NEEDS_KIND
-    rule = kinds.rule[place]
-    if rule == ODD_RULE or not _fill_promoted(columns, interner, scan, tables, rule, row):
-        return ODD
-    return DONE
+    rule = item(state.kind_rule, place)
+    return DONE if _fill_promoted(state, rule) else ODD
 
 
 @compiled
-def fill_rows(
-    records: Any,
-    columns: Any,
-    tables: Any,
-    trie: Any,
-    scan: Any,
-    memo: Any,
-    interner: Any,
-    identities: Any,
-    kinds: Any,
-    arena: Any,
-    arena_used: Any,
-    row: Any,
-) -> Any:
-    """Fill rows from ``row`` on; returns why it came back and the row to go on with."""
-    while row < len(records.start):
-        if columns.state[row] == PENDING:
-            if not has_room(interner) or not has_room(identities):
-                return NEEDS_ROOM, row
-            if arena_used[0] + 2 * (records.end[row] - records.start[row]) + 4096 > len(arena):
-                return NEEDS_ARENA, row
-            state = _fill_row(
-                records, columns, tables, trie, scan, memo, interner, identities, kinds, arena, arena_used, row
-            )
-            if state == -NEEDS_KIND:
-                return NEEDS_KIND, row
-            if state == ODD:
-                _clear_row(columns, row)
-                columns.identity[row] = 0
-            columns.state[row] = state
-        row += 1
-    return FINISHED, row
+def fill_rows(states: Any) -> Any:
+    """Fill rows from ``row`` on; returns why it came back. ``row`` is then the row to go on with."""
+    state = states[0]
+    while state.row < state.row_count:
+        row = state.row
+        if load8(state.done + row) == PENDING:
+            if not has_room(state.interner) or not has_room(state.identities):
+                return NEEDS_ROOM
+            if state.arena_used + 2 * (item(state.end, row) - item(state.start, row)) + 4096 > state.arena_size:
+                return NEEDS_ARENA
+            done = _fill_row(state)
+            if done == -NEEDS_KIND:
+                return NEEDS_KIND
+            if done == ODD:
+                _clear_row(state)
+            store8(state.done + row, done)
+        state.row = row + 1
+    return FINISHED
+
+
+@compiled
+def pending_kind(states: Any) -> Any:
+    """The pair that ``fill_rows`` asked a rule for."""
+    return row_kind(states[0])

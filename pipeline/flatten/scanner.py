@@ -5,14 +5,13 @@ the verdict that the record is odd and belongs to the exact path. This module mu
 narrowly than ``json_tree`` and ``redaction`` do: in doubt a record is odd.
 """
 
-# ruff: noqa: SIM109, SIM110 - compiled code: plain comparisons and loops are what becomes good machine code.
+# ruff: noqa: SIM109 - compiled code: plain comparisons and loops are what becomes good machine code.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.flatten.json_tree import PLAIN_DEPTH
 from pipeline.flatten.memory import (
@@ -20,9 +19,11 @@ from pipeline.flatten.memory import (
     compiled,
     count_trailing_zeros,
     equal_bytes,
+    item,
     load8,
     load64,
     mark_quotes,
+    put,
 )
 from pipeline.flatten.secrets import (
     ASSERTION_TAIL,
@@ -33,7 +34,7 @@ from pipeline.flatten.secrets import (
     judge_key,
 )
 
-NONE, STRING, ESCAPED, NUMBER, TRUE, FALSE, NULL, OBJECT, ARRAY = range(9)
+NONE, STRING, ESCAPED, NUMBER, TRUE, FALSE, NULL, OBJECT, ARRAY, MANY = range(10)
 """Kinds of a slot's value; ``ESCAPED`` is a string that holds a backslash."""
 
 MAX_KEYS = 1024
@@ -53,25 +54,53 @@ _MIX_A, _MIX_B, _MIX_C = (
 _ONE, _SHIFT = np.uint64(1), np.uint64(29)
 
 
-class Scan(NamedTuple):
-    """Working memory of the scanner; one per call, reused for every record."""
+NODE, SLOT, START, IS_OBJECT, FIRST_KEY = range(5)
+"""Words of a level on the stack: what it was when a value within it began."""
+LEVEL_WORDS = 5
 
-    slot_at: npt.NDArray[np.int64]
-    slot_end: npt.NDArray[np.int64]
-    slot_kind: npt.NDArray[np.int64]
-    stack: npt.NDArray[np.int64]  # per level: node, slot, start of the value, is_object, first of its seen keys
-    seen: npt.NDArray[np.uint64]
-    secret_at: npt.NDArray[np.int64]
-    secret_end: npt.NDArray[np.int64]
-    counts: npt.NDArray[np.int64]  # 0: secrets found, 1: keys that name a session token
+SCAN = [
+    (name, np.int64)
+    for name in (
+        "slot_at",  # arrays by slot
+        "slot_end",
+        "slot_kind",
+        "slot_count",
+        "stack",
+        "seen",  # hashes of the keys of all open objects
+        "secret_at",
+        "secret_end",
+        "secret_count",
+        "session_count",  # keys that name a session token
+        "trie_mask",  # open-addressing table of known keys: (node, key) to child node and slot
+        "trie_node",
+        "trie_hash",
+        "trie_key",
+        "trie_length",
+        "trie_child",
+        "trie_slot",
+        "element_node",  # of a list's node: child node and slot of its items
+        "element_slot",
+        "identity_slot",
+        "memo_at",  # identities seen lately, by their first bytes
+        "memo_length",
+        "memo_code",
+        "memo_turn",
+    )
+]
+"""Fields of the scanner's working memory: addresses of int64 arrays, and counts."""
 
-
-def make_scan(slot_count: int) -> Scan:
-    """Working memory for ``slot_count`` slots."""
-    slots = (np.zeros(slot_count, dtype=np.int64) for _ in range(3))
-    spans = (np.zeros(MAX_SECRETS, dtype=np.int64) for _ in range(2))
-    stack = np.zeros((PLAIN_DEPTH + 1, 5), dtype=np.int64)
-    return Scan(*slots, stack, np.zeros(MAX_KEYS, dtype=np.uint64), *spans, np.zeros(2, dtype=np.int64))
+MEMO_BUCKETS, MEMO_WAYS, MEMO_REACH = 1024, 4, 144
+SCAN_SIZES = {
+    "stack": (PLAIN_DEPTH + 1) * LEVEL_WORDS,
+    "seen": MAX_KEYS,
+    "secret_at": MAX_SECRETS,
+    "secret_end": MAX_SECRETS,
+    "memo_at": MEMO_BUCKETS * MEMO_WAYS,
+    "memo_length": MEMO_BUCKETS * MEMO_WAYS,
+    "memo_code": MEMO_BUCKETS * MEMO_WAYS,
+    "memo_turn": MEMO_BUCKETS,
+}
+"""Elements of the arrays that the scanner works in."""
 
 
 @compiled
@@ -156,49 +185,27 @@ def end_number(at: Any) -> Any:
 
 
 @compiled
-def find_edge(trie: Any, hashed: Any, node: Any, at: Any, length: Any) -> Any:
+def find_edge(state: Any, hashed: Any, node: Any, at: Any, length: Any) -> Any:
     """Entry of the trie for a key, or -1."""
-    mask = len(trie.node) - 1
-    entry = np.int64(hashed & np.uint64(mask))
-    while trie.node[entry]:
-        if trie.hash[entry] == hashed and trie.node[entry] == node and trie.key_length[entry] == length:
-            if equal_bytes(trie.keys.ctypes.data + trie.key_at[entry], at, length):
-                return entry
-            return -1
-        entry = (entry + 1) & mask
+    entry = hashed & state.trie_mask
+    while item(state.trie_node, entry):
+        if (
+            item(state.trie_hash, entry) == hashed
+            and item(state.trie_node, entry) == node
+            and item(state.trie_length, entry) == length
+        ):
+            return entry if equal_bytes(item(state.trie_key, entry), at, length) else -1
+        entry = (entry + 1) & state.trie_mask
     return -1
 
 
 @compiled
-def is_repeated(scan: Any, first: Any, top: Any, hashed: Any) -> Any:
+def is_repeated(seen: Any, first: Any, top: Any, hashed: Any) -> Any:
     """Whether a key's hash is among those of its object; no early way out, so that it vectorises."""
-    found = False
+    found = 0
     for index in range(first, top):
-        found |= scan.seen[index] == hashed
-    return found
-
-
-class IdentityMemo(NamedTuple):
-    """Identities seen lately, by their first bytes: four ways a bucket."""
-
-    at: npt.NDArray[np.int64]
-    length: npt.NDArray[np.int64]
-    code: npt.NDArray[np.int64]
-    turn: npt.NDArray[np.int64]
-
-
-MEMO_BUCKETS, MEMO_WAYS, MEMO_REACH = 1024, 4, 144
-
-
-def make_memo() -> IdentityMemo:
-    """An empty memo."""
-    size = MEMO_BUCKETS * MEMO_WAYS
-    return IdentityMemo(
-        np.zeros(size, dtype=np.int64),
-        np.zeros(size, dtype=np.int64),
-        np.zeros(size, dtype=np.int64),
-        np.zeros(MEMO_BUCKETS, dtype=np.int64),
-    )
+        found |= item(seen, index) == hashed
+    return found != 0
 
 
 @compiled
@@ -209,7 +216,7 @@ def memo_bucket(at: Any) -> Any:
 
 
 @compiled
-def recall_identity(memo: Any, at: Any, limit: Any) -> Any:
+def recall_identity(state: Any, at: Any, limit: Any) -> Any:
     """Entry of an identity that begins at ``at`` byte for byte as one seen before, or -1.
 
     A complete object that stands there again is a complete object again: it need not be scanned.
@@ -218,35 +225,63 @@ def recall_identity(memo: Any, at: Any, limit: Any) -> Any:
         return -1
     first = memo_bucket(at) * MEMO_WAYS
     for entry in range(first, first + MEMO_WAYS):
-        length = memo.length[entry]
-        if length and at + length <= limit and equal_bytes(memo.at[entry], at, length):
+        length = item(state.memo_length, entry)
+        if length and at + length <= limit and equal_bytes(item(state.memo_at, entry), at, length):
             return entry
     return -1
 
 
 @compiled
-def remember_identity(memo: Any, at: Any, length: Any, code: Any, limit: Any) -> Any:
+def remember_identity(state: Any, at: Any, length: Any, code: Any, limit: Any) -> Any:
     """Put an identity into the memo, in place of the oldest of its bucket."""
     if at + MEMO_REACH > limit:
         return
     bucket = memo_bucket(at)
-    entry = bucket * MEMO_WAYS + memo.turn[bucket]
-    memo.turn[bucket] = (memo.turn[bucket] + 1) % MEMO_WAYS
-    memo.at[entry], memo.length[entry], memo.code[entry] = at, length, code
+    turn = item(state.memo_turn, bucket)
+    entry = bucket * MEMO_WAYS + turn
+    put(state.memo_turn, bucket, (turn + 1) % MEMO_WAYS)
+    put(state.memo_at, entry, at)
+    put(state.memo_length, entry, length)
+    put(state.memo_code, entry, code)
 
 
 @compiled
-def scan_record(
-    start: Any, end: Any, limit: Any, scan: Any, trie: Any, has_hint: Any, identity_slot: Any, memo: Any
-) -> Any:
+def set_slot(state: Any, slot: Any, at: Any, end: Any, kind: Any) -> Any:
+    """Keep where a member's value is; the items of a list share a slot, and a second one makes it ``MANY``."""
+    if item(state.slot_kind, slot) != NONE:
+        kind = MANY
+    put(state.slot_at, slot, at)
+    put(state.slot_end, slot, end)
+    put(state.slot_kind, slot, kind)
+
+
+@compiled
+def _begin_scan(state: Any) -> Any:
+    for slot in range(state.slot_count):
+        put(state.slot_kind, slot, NONE)
+    state.secret_count = 0
+    state.session_count = 0
+
+
+@compiled
+def _keep_secret(state: Any, at: Any, end: Any) -> Any:
+    """Note a secret's place; false if there are too many."""
+    if is_harmless_secret(at, end):
+        return True
+    if state.secret_count >= MAX_SECRETS:
+        return False
+    put(state.secret_at, state.secret_count, at)
+    put(state.secret_end, state.secret_count, end)
+    state.secret_count += 1
+    return True
+
+
+@compiled
+def scan_record(state: Any, start: Any, end: Any, limit: Any, has_hint: Any) -> Any:
     """Fill the slots of the record at ``start``; returns the identity's code (-1: scanned), or -2 if it is odd."""
-    slot_at, slot_end, slot_kind, stack = scan.slot_at, scan.slot_end, scan.slot_kind, scan.stack
-    slot_kind[:] = NONE
-    scan.counts[:] = 0
-    identity = -1
-    level = 0
-    top = 0
-    node, slot, value_at, is_object, first = 1, -1, start, True, 0
+    _begin_scan(state)
+    identity, level, top = -1, 0, 0
+    node, slot, value_at, is_object, first = 1, -1, start, 1, 0
     at = start + 1
     while True:
         at = skip_space(at)
@@ -257,91 +292,80 @@ def scan_record(
         elif byte == _CLOSE_OBJECT or byte == _CLOSE_ARRAY:
             at += 1
             if slot >= 0:
-                slot_at[slot], slot_end[slot], slot_kind[slot] = value_at, at, OBJECT if is_object else ARRAY
+                set_slot(state, slot, value_at, at, OBJECT if is_object else ARRAY)
             top = first
             if level == 0:
                 return identity if at == end else -2
             level -= 1
-            node, slot, value_at, is_object, first = (
-                stack[level, 0],
-                stack[level, 1],
-                stack[level, 2],
-                stack[level, 3] != 0,
-                stack[level, 4],
-            )
+            base = state.stack + 8 * LEVEL_WORDS * level
+            node, slot, value_at = item(base, NODE), item(base, SLOT), item(base, START)
+            is_object, first = item(base, IS_OBJECT), item(base, FIRST_KEY)
             continue
-        child, child_slot, secret = 0, -1, PLAIN_KEY
+        child, child_slot, secret = item(state.element_node, node), item(state.element_slot, node), PLAIN_KEY
         if is_object:
-            key_at = at + 1
-            key_end = end_string(key_at, limit)
+            child, child_slot = 0, -1
+            key_end = end_string(at + 1, limit)
             if key_end <= 0 or key_end + 8 > limit:
                 return -2
-            length = key_end - key_at
-            hashed = hash_key(key_at, length, node)
-            if is_repeated(scan, first, top, hashed) or top - first >= MAX_SIBLINGS or top >= MAX_KEYS - 1:
+            length = key_end - at - 1
+            hashed = np.int64(hash_key(at + 1, length, node))
+            if is_repeated(state.seen, first, top, hashed) or top - first >= MAX_SIBLINGS or top >= MAX_KEYS - 1:
                 return -2
-            scan.seen[top] = hashed
+            put(state.seen, top, hashed)
             top += 1
             if length >= 13 and (load64(key_end - 8) | FOLD) == ASSERTION_TAIL:
                 return -2
             if has_hint:
-                secret = judge_key(key_at, length)
-                if secret == SESSION_KEY:
-                    scan.counts[1] += 1
+                secret = judge_key(at + 1, length)
+                state.session_count += secret == SESSION_KEY
             if node:
-                entry = find_edge(trie, hashed, node, key_at, length)
+                entry = find_edge(state, hashed, node, at + 1, length)
                 if entry >= 0:
-                    child, child_slot = trie.child[entry], trie.slot[entry]
+                    child, child_slot = item(state.trie_child, entry), item(state.trie_slot, entry)
                 elif level == 0:
                     return -2  # a member without a column
-            at = skip_space(key_end + 1)
-            at = skip_space(at + 1)
+            at = skip_space(skip_space(key_end + 1) + 1)
             byte = load8(at)
         if byte == _QUOTE:
             closing = end_string(at + 1, limit)
             if closing == 0:
                 return -2
-            kind = STRING
-            if closing < 0:
-                closing, kind = -closing, ESCAPED
-            if secret != PLAIN_KEY and not is_harmless_secret(at, closing + 1):
-                if scan.counts[0] >= MAX_SECRETS:
-                    return -2
-                scan.secret_at[scan.counts[0]], scan.secret_end[scan.counts[0]] = at, closing + 1
-                scan.counts[0] += 1
+            kind = STRING if closing > 0 else ESCAPED
+            closing = abs(closing)
+            if secret != PLAIN_KEY and not _keep_secret(state, at, closing + 1):
+                return -2
             if child_slot >= 0:
-                slot_at[child_slot], slot_end[child_slot], slot_kind[child_slot] = at + 1, closing, kind
+                set_slot(state, child_slot, at + 1, closing, kind)
             at = closing + 1
         elif byte == _OPEN_OBJECT or byte == _OPEN_ARRAY:
             if secret != PLAIN_KEY or level + 2 > PLAIN_DEPTH:
                 return -2
-            if child_slot == identity_slot and child_slot >= 0:
-                known = recall_identity(memo, at, limit)
+            if child_slot == state.identity_slot:
+                known = recall_identity(state, at, limit)
                 if known >= 0:
-                    slot_at[child_slot], slot_kind[child_slot] = at, OBJECT
-                    at += memo.length[known]
-                    slot_end[child_slot] = at
-                    identity = memo.code[known]
+                    identity = item(state.memo_code, known)
+                    set_slot(state, child_slot, at, at + item(state.memo_length, known), OBJECT)
+                    at += item(state.memo_length, known)
                     continue
-            stack[level, 0], stack[level, 1], stack[level, 2], stack[level, 3], stack[level, 4] = (
-                node,
-                slot,
-                value_at,
-                1 if is_object else 0,
-                first,
-            )
+            base = state.stack + 8 * LEVEL_WORDS * level
+            put(base, NODE, node)
+            put(base, SLOT, slot)
+            put(base, START, value_at)
+            put(base, IS_OBJECT, is_object)
+            put(base, FIRST_KEY, first)
             level += 1
-            node, slot, value_at, is_object, first = child, child_slot, at, byte == _OPEN_OBJECT, top
-            if not is_object:
-                node = 0
+            is_object = 1 if byte == _OPEN_OBJECT else 0
+            node, slot, value_at, first = child, child_slot, at, top
             at += 1
+        elif byte == _T or byte == _F or byte == _N:
+            stop = at + (5 if byte == _F else 4)
+            if child_slot >= 0:
+                set_slot(state, child_slot, at, stop, TRUE if byte == _T else FALSE if byte == _F else NULL)
+            at = stop
         else:
-            stop = end_number(at) if byte != _T and byte != _F and byte != _N else at + (5 if byte == _F else 4)
-            if stop == 0:
-                return -2
-            kind = TRUE if byte == _T else FALSE if byte == _F else NULL if byte == _N else NUMBER
-            if secret != PLAIN_KEY and kind == NUMBER:
+            stop = end_number(at)
+            if stop == 0 or secret != PLAIN_KEY:
                 return -2
             if child_slot >= 0:
-                slot_at[child_slot], slot_end[child_slot], slot_kind[child_slot] = at, stop, kind
+                set_slot(state, child_slot, at, stop, NUMBER)
             at = stop

@@ -6,6 +6,9 @@ would change: whatever is not plainly a string under a secret's name makes the r
 
 # ruff: noqa: SIM109, SIM110 - compiled code: plain comparisons and loops are what becomes good machine code.
 
+# mypy: disable-error-code=untyped-decorator
+# numba ships no types for its decorators.
+
 from __future__ import annotations
 
 from typing import Any
