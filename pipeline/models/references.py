@@ -6,13 +6,17 @@ What enters: SQL text. What leaves: names. This module must never bind or run th
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any
 
 import duckdb
 
 from pipeline.errors import ModelError
+
+_LOCK = threading.Lock()
 
 READERS = frozenset({"unnest", "range", "generate_series", "json_each", "json_tree"})
 """Table functions a model or a query may call: none of them opens a file, a setting or a catalogue."""
@@ -27,6 +31,7 @@ class References:
     params: frozenset[str]
 
 
+@lru_cache(maxsize=1024)
 def parse_references(sql: str) -> References:
     """List what one SELECT refers to.
 
@@ -39,8 +44,8 @@ def parse_references(sql: str) -> References:
     Raises:
         ModelError: not SQL, not a SELECT, or more than one statement.
     """
-    with duckdb.connect(":memory:") as connection:
-        rows = connection.execute("select json_serialize_sql(?)", [sql]).fetchall()
+    with _LOCK:
+        rows = _parser().execute("select json_serialize_sql(?)", [sql]).fetchall()
     tree = json.loads(rows[0][0])
     if tree["error"]:
         raise ModelError(f"no single SELECT: {tree['error_message']}")
@@ -60,6 +65,22 @@ def parse_references(sql: str) -> References:
         elif kind == "VALUE_PARAMETER":
             params.add(str(node["identifier"]))
     return References(frozenset(relations), frozenset(functions), frozenset(params))
+
+
+def statement_types(sql: str) -> list[str]:
+    """Return the kind of each statement in a text, e.g. ``["SELECT"]``.
+
+    Raises:
+        duckdb.Error: the text is not SQL.
+    """
+    with _LOCK:
+        return [statement.type.name for statement in _parser().extract_statements(sql)]
+
+
+@cache
+def _parser() -> duckdb.DuckDBPyConnection:
+    """Return the connection that only parses; opening one per text costs more than the parsing."""
+    return duckdb.connect(":memory:", config={"threads": 1, "memory_limit": "256MiB"})
 
 
 def _schema(node: dict[str, Any]) -> str:

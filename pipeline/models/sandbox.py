@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from pipeline.errors import ModelError, UsageError
 from pipeline.models.engine import EngineLimits, ParquetFiles, Relation, open_engine, register_relation
-from pipeline.models.references import READERS, parse_references
+from pipeline.models.references import READERS, parse_references, statement_types
 
 CATALOGUE = frozenset({"information_schema.tables", "information_schema.columns"})
 """What a query may read beside the lake: the names of what it can read."""
@@ -98,13 +98,12 @@ def check_query(sql: str, names: frozenset[str]) -> None:
         UsageError: says what was refused and what would do.
     """
     try:
-        with duckdb.connect(":memory:") as parser:
-            statements = parser.extract_statements(sql)
+        kinds = statement_types(sql)
     except duckdb.Error as error:
         raise UsageError(f"the query is not SQL: {error}") from error
-    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        kinds = ", ".join(statement.type.name for statement in statements) or "nothing"
-        raise UsageError(f"a query is exactly one SELECT; this is {kinds}", hint="one SELECT, no ';' in between")
+    if kinds != ["SELECT"]:
+        found = ", ".join(kinds) or "nothing"
+        raise UsageError(f"a query is exactly one SELECT; this is {found}", hint="one SELECT, no ';' in between")
     try:
         references = parse_references(sql)
     except ModelError as error:
