@@ -108,7 +108,7 @@ class Planner:
         change.new = Slot(value, name, self.account.epoch(principal.kind))
         old = self.account.current(principal, key)
         known = self.account.is_known(principal, key)
-        if old is not None:
+        if old is not None and key[0] != "group":
             change.before = old.value if old.value is not None else self._managed(old.name)
             known = known and (change.before is not None) and change.before.permissions is not None
         if change.state == KNOWN and not known:
@@ -189,7 +189,6 @@ class Planner:
             change.state = UNKNOWN
         name = group if self.verb == "add" else ""
         self._occupy(change, self.target(), ("group", group.lower()), None, name)
-        change.before = None
         if self.verb == "add" and group and not self._is_group_whole(group):
             change.flags.add("unknown_group")
             change.state = UNKNOWN

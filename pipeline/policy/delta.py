@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pipeline.policy.conditions import Condition, are_weaker
 from pipeline.policy.patterns import covers_pattern, is_pattern, overlaps_pattern
 from pipeline.policy.permissions import Grant, Permissions, written_actions
-from pipeline.policy.tiers import Judge, Reach, full_reach
+from pipeline.policy.tiers import Judge, Reach
 
 MAX_LISTED = 50
 _MAX_COMPARED = 20_000
@@ -75,9 +75,13 @@ class _Comparison:
         else:
             for grant in fresh:
                 self._compare(grant)
-        if self.gained or self.unknown:
+        self.name(self.gained)
+
+    def name(self, gained: int) -> None:
+        """Note the patterns through which ``gained`` is allowed now."""
+        if gained or self.unknown:
             for grant in self.after.grants:
-                if grant.mask & self.gained or grant.unknown & self.unknown:
+                if grant.mask & gained or grant.unknown & self.unknown:
                     self.words.update(written_actions(grant))
 
     def _add(self, grant: Grant, mask: int, wide: int) -> None:
@@ -91,13 +95,13 @@ class _Comparison:
         held = grant.mask & self.before.allowed
         if not held and not grant.unknown:
             return
-        others = [other for other in self.before.grants if other.mask & held or other.unknown & grant.unknown]
+        others = [other for other in self.before.grants if other.mask & held or grant.unknown]
         for resource in grant.resources if not grant.is_not_resource else ("*",):
             uncovered = held & self._mask_on(grant, resource)
             unknown = set(grant.unknown) - self.unknown
             blocked: list[tuple[Grant, int]] = []
             for other in others:
-                if not (other.mask & uncovered or (unknown and other.unknown)):
+                if not (other.mask & uncovered or unknown):
                     continue
                 if not _contains(other, grant, resource):
                     continue
@@ -188,16 +192,18 @@ def compare_permissions(before: Permissions, after: Permissions, judge: Judge, *
     gained |= gained_wide
     unknown = frozenset(work.unknown)
     reach = Reach(gained, gained_wide, unknown, unknown & after.unknown_wide)
+    work.name(freed)
+    tier, paths = judge.grade(reach, after, judge.is_admin(before.wide), self_arn)
     denied = sorted({word for deny in lost for word in written_actions(deny)}) if lost else []
     return Delta(
-        tier=judge.tier(reach, after, judge.is_admin(before.wide), self_arn),
+        tier=tier,
         reach=reach,
         actions_added=tuple(sorted(work.words)[:MAX_LISTED]),
         actions_added_count=gained.bit_count() + len(unknown),
         resources_widened=tuple(sorted(work.widened)[:MAX_LISTED]),
         conditions_dropped=tuple(sorted(work.dropped)[:MAX_LISTED]),
         denies_removed=tuple(denied[:MAX_LISTED]),
-        primitives=tuple(path.path_id for path in judge.gained_paths(reach, after, self_arn)),
+        primitives=tuple(path.path_id for path in paths),
         is_noop=reach.is_empty,
     )
 
@@ -207,19 +213,3 @@ def _union_wide(denies: list[Grant]) -> int:
     for deny in denies:
         mask |= deny.wide
     return mask
-
-
-def first_delta(after: Permissions, judge: Judge, *, self_arn: str | None = None) -> Delta:
-    """The delta of permissions given to a principal that had none."""
-    reach = full_reach(after)
-    return Delta(
-        tier=judge.tier(reach, after, False, self_arn),
-        reach=reach,
-        actions_added=after.patterns[:MAX_LISTED],
-        actions_added_count=reach.gained.bit_count() + len(reach.unknown),
-        resources_widened=(),
-        conditions_dropped=(),
-        denies_removed=(),
-        primitives=tuple(path.path_id for path in judge.gained_paths(reach, after, self_arn)),
-        is_noop=reach.is_empty,
-    )

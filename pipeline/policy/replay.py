@@ -184,7 +184,7 @@ class Replayer:
         self, write: Write, account: AccountState, change: Change, principal: Principal, old: Standing, new: Standing
     ) -> None:
         """One row: the delta of one principal, inside its boundary."""
-        arn = self._arn(write, account, principal)
+        arn, name = self._identity(write, account, principal)
         self_arn = principal.arn or arn
         had, has = self._effective(old), self._effective(new)
         if change.slot == BOUNDARY and change.state != KNOWN and not (change.new and change.new.name):
@@ -193,7 +193,7 @@ class Replayer:
         standing = self.evaluator.standing_tier(has, self_arn)
         trust = self._trust(change)
         state, tier = self._grade(change, principal, delta, standing, trust, new)
-        row = _row(write, arn, principal.kind, principal.name or None, state, tier, change.flags)
+        row = _row(write, arn, principal.kind, name, state, tier, change.flags)
         row["standing_tier"] = standing
         self._fill(row, change, delta, trust)
         opens = bool(trust.added) if change.is_trust else change.is_credential
@@ -269,13 +269,15 @@ class Replayer:
         return self.evaluator.effective(standing.parts, standing.boundary)
 
     @staticmethod
-    def _arn(write: Write, account: AccountState, principal: Principal) -> str:
+    def _identity(write: Write, account: AccountState, principal: Principal) -> tuple[str, str | None]:
+        """ARN and name of a row's target: as the call wrote them, if it is the one that the call names."""
         if principal.kind == "unknown":
-            return ""
-        named = str(write.get("target_name") or "").lower() == principal.name.lower()
-        if named and write.get("target_kind") == principal.kind and write.get("target_arn"):
-            return str(write["target_arn"])
-        return principal.arn or account.arn_of(principal.kind, principal.name)
+            return "", None
+        name = str(write.get("target_name") or "")
+        known = principal.arn or account.arn_of(principal.kind, principal.name)
+        if name.lower() == principal.name.lower() and write.get("target_kind") == principal.kind:
+            return str(write.get("target_arn") or known), _clean(name)
+        return known, _clean(principal.name)
 
     def _keep(self, row: dict[str, Any], old: Standing, new: Standing, delta: Delta | None, opens: bool) -> None:
         self.result.rows.append(row)

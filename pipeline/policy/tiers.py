@@ -59,7 +59,8 @@ class _Need:
     def __init__(self, path: EscalationPath, catalogue: Catalogue) -> None:
         self.path = path
         self.steps = [catalogue.mask_of([name]) for name in path.permissions]
-        self.union = catalogue.mask_of(path.permissions)
+        # Permissions are plain names, one bit each: all are allowed where no bit of the union is missing.
+        self.union = catalogue.mask_of(path.permissions) if all(self.steps) else -1
 
 
 class Judge:
@@ -105,11 +106,10 @@ class Judge:
         own = permissions.find_self(self_arn) & ~permissions.narrowed if allowed & self._own_steps else 0
         done = []
         for need in self._needs:
-            if not need.union & touching or not all(step & allowed for step in need.steps):
+            if need.union & ~allowed or not need.union & touching:
                 continue
-            reached = wide | own if need.path.scope == "self" else wide
-            shared = need.path.scope == "same_target" and self._meet(permissions, need.steps)
-            if shared or all(step & reached for step in need.steps):
+            missing = need.union & ~(wide | own if need.path.scope == "self" else wide)
+            if not missing or (need.path.scope == "same_target" and self._meet(permissions, need.steps)):
                 done.append(need.path)
         return tuple(done)
 
@@ -119,7 +119,9 @@ class Judge:
         lists = [_resources(permissions, need & permissions.allowed) for need in needs]
         return any(all(_touches(first, others) for others in lists[1:]) for first in lists[0])
 
-    def tier(self, reach: Reach, after: Permissions, was_admin: bool, self_arn: str | None = None) -> str:
+    def grade(
+        self, reach: Reach, after: Permissions, was_admin: bool, self_arn: str | None = None
+    ) -> tuple[str, tuple[EscalationPath, ...]]:
         """Grade what became reachable.
 
         Args:
@@ -129,27 +131,24 @@ class Judge:
             self_arn: ARN of the principal, if known.
 
         Returns:
-            ``T0`` to ``T4``.
+            ``T0`` to ``T4``, and the paths complete after the change to which something gained belongs.
         """
         if reach.is_empty:
-            return "T0"
+            return "T0", ()
+        paths = self._completed(after, reach.gained, self_arn)
         admin = reach.gained_wide & self._admin_all and self.is_admin(after.wide)
         if admin and (not was_admin or self.is_admin(reach.gained_wide)):
-            return "T4"
-        if self.gained_paths(reach, after, self_arn):
-            return "T3"
+            return "T4", paths
+        if paths:
+            return "T3", paths
         if reach.gained_wide & self._sensitive or self._whole_service(reach, after.wide):
-            return "T2"
+            return "T2", ()
         changes = any(not _reads(pattern) for pattern in reach.unknown)
-        return "T1" if reach.gained & self.catalogue.writes or changes else "T0"
-
-    def gained_paths(self, reach: Reach, after: Permissions, self_arn: str | None = None) -> tuple[EscalationPath, ...]:
-        """Paths complete after the change to which something gained belongs."""
-        return self._completed(after, reach.gained, self_arn)
+        return ("T1" if reach.gained & self.catalogue.writes or changes else "T0"), ()
 
     def standing(self, permissions: Permissions, self_arn: str | None = None) -> str:
         """Grade all that the permissions allow, as if they had been granted at once to one who had none."""
-        return self.tier(full_reach(permissions), permissions, False, self_arn)
+        return self.grade(full_reach(permissions), permissions, False, self_arn)[0]
 
     def _whole_service(self, reach: Reach, wide: int) -> bool:
         if any(pattern.endswith(":*") for pattern in reach.unknown_wide):

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import PolicyError
@@ -115,6 +115,7 @@ def test_brackets_inside_text_are_not_depth() -> None:
     assert parse_document(document(allow("s3:*", Sid="{[" * 100))).statements
 
 
+@settings(deadline=None)
 @given(JSON | st.text(max_size=40))
 def test_any_input_is_a_document_or_a_policy_error(value: Any) -> None:
     """No input raises anything but PolicyError, and what parses has an ASCII canonical form."""

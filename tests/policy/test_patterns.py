@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 import time
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.policy.patterns import covers_pattern, match_pattern, overlaps_pattern
@@ -18,12 +18,14 @@ def reference(pattern: str, text: str) -> bool:
     return re.fullmatch(expression, text, re.DOTALL) is not None
 
 
+@settings(deadline=None)
 @given(PATTERNS, TEXTS)
 def test_match_equals_a_reference_implementation(pattern: str, text: str) -> None:
     """Every pattern matches exactly what the same pattern written as a regular expression matches."""
     assert match_pattern(pattern, text) == reference(pattern, text)
 
 
+@settings(deadline=None)
 @given(PATTERNS, PATTERNS, TEXTS)
 def test_a_covered_pattern_matches_nothing_more(wider: str, narrower: str, text: str) -> None:
     """Where one pattern is said to cover another, no text is in the second and not in the first."""
@@ -31,6 +33,7 @@ def test_a_covered_pattern_matches_nothing_more(wider: str, narrower: str, text:
         assert reference(wider, text)
 
 
+@settings(deadline=None)
 @given(PATTERNS, PATTERNS, TEXTS)
 def test_patterns_that_share_a_text_overlap(left: str, right: str, text: str) -> None:
     """Overlap is never missed, and does not depend on the order."""

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.policy.permissions import Permissions, bound_permissions, evaluate_document, join_permissions
@@ -113,6 +113,7 @@ def test_a_right_on_oneself_is_found() -> None:
     assert user.find_self(None) == user.catalogue.find_actions("iam:PutUserPolicy").actions
 
 
+@settings(deadline=None)
 @given(st.lists(statements(), max_size=4), st.randoms())
 def test_the_order_of_statements_is_irrelevant(items: list[Any], random: Any) -> None:
     """Shuffled statements grant the same."""
@@ -122,6 +123,7 @@ def test_the_order_of_statements_is_irrelevant(items: list[Any], random: Any) ->
     assert (one.allowed, one.wide, one.unknown_allowed) == (other.allowed, other.wide, other.unknown_allowed)
 
 
+@settings(deadline=None)
 @given(st.lists(statements(), max_size=3), statements("Allow"), statements("Deny"))
 def test_an_allow_never_takes_and_a_deny_never_gives(items: list[Any], more: Any, less: Any) -> None:
     """Monotonicity of every set, joined from two documents or written in one."""

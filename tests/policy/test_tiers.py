@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.policy.evaluator import Evaluator
@@ -96,6 +96,7 @@ def test_a_policy_nobody_knows_is_not_guessed(evaluator: Evaluator) -> None:
     assert evaluator.find_managed("AdministratorAccess") is None
 
 
+@settings(deadline=None)
 @given(items=st.lists(statements(), max_size=3), more=statements("Allow"), less=statements("Deny"))
 def test_an_allow_never_lowers_and_a_deny_never_raises(
     evaluator: Evaluator, items: list[Any], more: Any, less: Any
