@@ -96,7 +96,11 @@ def take_snapshot(location: LakeLocation) -> LakeSnapshot:
 
 
 def open_table_dataset(location: LakeLocation, name: str, table: DeltaTable, schema: pa.Schema | None) -> pads.Dataset:
-    """A pyarrow dataset over a loaded table's files.
+    """A pyarrow dataset over a loaded table's files, pruned by event date and by each file's own statistics.
+
+    Not deltalake's ``to_pyarrow_dataset``: for a column without statistics in the log it promises values ``>= null``,
+    and a filter on that column then finds nothing (deltalake 1.6.6). On disk the file system is Arrow's own, too: a
+    scan that a LIMIT abandons must not wait for Python while the interpreter ends.
 
     Args:
         location: the lake.
@@ -104,11 +108,18 @@ def open_table_dataset(location: LakeLocation, name: str, table: DeltaTable, sch
         table: the loaded version.
         schema: the table's Arrow schema; ``None`` takes it from the Delta log.
     """
-    filesystem = location.open_filesystem() if location.is_remote else None
-    if filesystem is not None:
-        filesystem = pa.fs.SubTreeFileSystem(name, filesystem)
-    plain = None if schema is None else pa.schema([column.remove_metadata() for column in schema])
-    return table.to_pyarrow_dataset(filesystem=filesystem, schema=plain)
+    root = location.open_filesystem()
+    files = list_files(table)
+    known = pa.schema(table.schema().to_arrow()) if schema is None else schema
+    whole = pads.scalar(True)
+    days = [item.partition.get("event_date") for item in files]
+    return pads.FileSystemDataset.from_paths(
+        [f"{name}/{item.path}" for item in files],
+        schema=pa.schema([column.remove_metadata() for column in known]),
+        format=pads.ParquetFileFormat(),
+        filesystem=root,
+        partitions=[whole if day is None else pads.field("event_date") == date.fromisoformat(day) for day in days],
+    )
 
 
 def describe_files(location: LakeLocation, name: str, table: DeltaTable) -> tuple[SnapshotFile, ...]:
