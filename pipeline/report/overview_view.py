@@ -34,7 +34,7 @@ class Overview:
 
     headline: str
     severities: tuple[tuple[str, int], ...]
-    invisible: tuple[str, ...]
+    invisible: tuple[tuple[str, str], ...]
     uncertain: tuple[str, ...]
     visible: tuple[str, ...]
     statement: str
@@ -64,19 +64,19 @@ def view_overview(findings: Sequence[Finding], run: Mapping[str, Any]) -> Overvi
     coverage = run["coverage"]
     counts = Counter(finding.severity for finding in findings)
     severities = tuple((name, counts[name]) for name in reversed(SEVERITIES) if counts[name])
-    by_visibility: dict[Any, list[str]] = {}
-    for entry in coverage["iam_visible"].values():
-        by_visibility.setdefault(entry["visible"], []).append(entry["sentence"])
+    partitions = list(coverage["iam_visible"].items())
+    said = {state: [one["sentence"] for _, one in partitions if one["visible"] == state] for state in (True, "unknown")}
+    invisible = [(name, _end_sentence(one["sentence"])) for name, one in partitions if one["visible"] is False]
     starts = [row["first_event_time"] for row in coverage["accounts"] if row["first_event_time"]]
     ends = [row["last_event_time"] for row in coverage["accounts"] if row["last_event_time"]]
     state, words = _judge_verification(coverage["verification"])
     problems = coverage.get("problems", ())
     return Overview(
-        headline=_headline(findings, set(by_visibility)),
+        headline=_headline(findings, {one["visible"] for _, one in partitions}),
         severities=severities,
-        invisible=tuple(_end_sentence(sentence) for sentence in by_visibility.get(False, ())),
-        uncertain=tuple(by_visibility.get("unknown", ())),
-        visible=tuple(by_visibility.get(True, ())),
+        invisible=tuple(invisible),
+        uncertain=tuple(said["unknown"]),
+        visible=tuple(said[True]),
         statement=coverage["statement"],
         first_event=min(starts, default=""),
         last_event=max(ends, default=""),

@@ -73,6 +73,10 @@ def _write_number(value: float) -> str:
     return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
 
 
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
 @cache
 def _make_environment(show_keys: bool) -> Environment:
     from jinja2 import Environment, FunctionLoader, StrictUndefined
@@ -98,7 +102,7 @@ def _make_environment(show_keys: bool) -> Environment:
     def principal(value: Any, width: int = 48) -> Any:
         return label_principal(value, width=width, show_keys=show_keys)
 
-    environment.filters.update(short=short, principal=principal, when=_read_time, number=_write_number)
+    environment.filters.update(short=short, principal=principal, when=_read_time, number=_write_number, count=_count)
     environment.globals["newline"] = Markup("\n")
     return environment
 

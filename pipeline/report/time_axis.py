@@ -47,16 +47,17 @@ class TimeAxis:
     def ticks(self, limit: int = 8) -> list[Tick]:
         """Return at most ``limit`` ticks at round instants."""
         step = next((step for step in _STEPS if self.span / step <= limit - 1), self.span / (limit - 1))
-        moment = _ORIGIN + ((self.start - _ORIGIN) // step) * step
+        moment = _ORIGIN + -((_ORIGIN - self.start) // step) * step
         out: list[Tick] = []
-        while moment <= self.end and len(out) <= limit:
-            if moment >= self.start:
-                form = "%H:%M" if step < timedelta(days=1) and moment.hour + moment.minute else "%d %b %Y"
-                out.append(
-                    Tick(
-                        self.place(moment),
-                        moment.strftime(form).lstrip("0") if form != "%H:%M" else moment.strftime(form),
-                    )
-                )
+        while moment <= self.start + self.span and len(out) <= limit:
+            out.append(Tick(self.place(moment), self._word(moment, step, is_first=not out)))
             moment += step
         return out
+
+    @staticmethod
+    def _word(moment: datetime, step: timedelta, *, is_first: bool) -> str:
+        """The day, or the time of day where steps are shorter; the first of those says both."""
+        day = f"{moment.day} {moment.strftime('%b %Y')}"
+        if step >= timedelta(days=1) or not (moment.hour or moment.minute):
+            return day
+        return f"{day} {moment.strftime('%H:%M')}" if is_first else moment.strftime("%H:%M")

@@ -33,7 +33,8 @@ def test_no_findings_is_never_said_alone(region: str | None, headline: str) -> N
 def test_what_is_not_visible_is_a_sentence_of_its_own() -> None:
     """The banner's sentence does not repeat the banner's words."""
     view = view_overview([], make_run_of("eu-west-1"))
-    assert view.invisible == ("IAM events of partition aws are delivered in us-east-1, and only eu-west-1 was read.",)
+    sentence = "IAM events of partition aws are delivered in us-east-1, and only eu-west-1 was read."
+    assert view.invisible == (("aws", sentence),)
     assert (view.uncertain, view.visible) == ((), ())
 
 

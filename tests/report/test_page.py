@@ -249,3 +249,25 @@ def test_a_report_from_the_lake_alone_shows_no_empty_counts() -> None:
     words = read_words(render_report(make_input(run=run)))
     assert "Made from the lake as it is: no source was read for this report" in words
     assert "0 listed" not in words
+
+
+def test_a_partition_that_was_not_seen_is_named_beside_one_that_was() -> None:
+    """Where one partition's IAM region was read and another's was not, the banner says which."""
+    accounts = [make_account(), make_account(region="cn-northwest-1")]
+    words = read_words(render_report(make_input(run=make_run(coverage=build_coverage(accounts, verification=None)))))
+    assert "IAM activity is not visible here: partition aws-cn IAM events of partition aws-cn are delivered in" in words
+
+
+def test_an_attempt_is_not_shown_as_a_grant() -> None:
+    """Its card says that nothing was granted, and whose permissions were to change."""
+    words = read_words(render_report(make_input([make_attempt()])))
+    assert "What it granted Nothing: the calls were denied." in words
+    assert "Whose permissions were to change OrganizationAccountAccessRole" in words
+    assert "a complete path to escalate" not in words
+
+
+def test_one_is_one() -> None:
+    """Counts of one are in the singular."""
+    words = read_words(render_report(make_input([make_finding()], timeline=make_timeline(1))))
+    assert "PolicyTrail: 1 finding " in words
+    assert "1 attempt by 1 principal." in words
