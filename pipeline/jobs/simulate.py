@@ -8,13 +8,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from pipeline.errors import UsageError
 from pipeline.jobs.progress import Progress, Silent
-from pipeline.simulate import DEFAULT_START, SCENARIOS, Corpus, CorpusOptions
+from pipeline.simulate import (
+    DEFAULT_START,
+    SCENARIOS,
+    Archive,
+    Corpus,
+    CorpusOptions,
+    Signer,
+    TrailName,
+    make_digests,
+    public_keys_answer,
+)
 
 DEMO_SCENARIOS = (
     "own_role_to_admin",
@@ -61,6 +71,7 @@ def simulate_archives(
     instances: int = 1,
     start: datetime = DEFAULT_START,
     layout: str = "typical",
+    signer: Signer | None = None,
     progress: Progress | None = None,
 ) -> SimulationReport:
     """Write simulated archives with planted scenarios.
@@ -74,6 +85,7 @@ def simulate_archives(
         instances: how many of each scenario.
         start: first day, UTC.
         layout: ``typical``, ``small`` (10 records an archive) or ``large`` (10,000).
+        signer: writes signed digests as well, and ``public-keys.json`` for ``verify --keys``.
         progress: watches.
 
     Returns:
@@ -85,10 +97,12 @@ def simulate_archives(
     watch = progress or Silent()
     root = Path(out_dir)
     chosen = None if scenarios is None else tuple(DEMO_SCENARIOS if list(scenarios) == ["demo"] else scenarios)
-    corpus = Corpus(CorpusOptions(events, days, seed, chosen, instances, start, layout))
+    options = CorpusOptions(events, days, seed, chosen, instances, start, layout, is_hashed=signer is not None)
+    corpus = Corpus(options)
     _prepare(root)
     watch.start("simulate", events, "events")
     archives = records = stored = inflated = 0
+    delivered: list[Archive] = []
     for archive in corpus.archives():
         path = root / archive.key
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -97,8 +111,12 @@ def simulate_archives(
         records += archive.record_count
         stored += len(archive.data)
         inflated += archive.inflated_bytes
+        if signer is not None:
+            delivered.append(replace(archive, data=b""))
         watch.advance("simulate", archive.record_count)
     watch.finish("simulate")
+    if signer is not None:
+        _write_digests(root, delivered, signer, options)
     labels = root / "labels.json"
     labels.write_text(json.dumps(corpus.labels_json(), indent=1) + "\n", encoding="utf-8")
     delivery = corpus.delivery
@@ -107,6 +125,17 @@ def simulate_archives(
         root, archives, records, delivery.event_count, delivery.duplicate_count, delivery.late_count,
         len(corpus.labels), stored, inflated, labels,
     )  # fmt: skip
+
+
+def _write_digests(root: Path, delivered: Sequence[Archive], signer: Signer, options: CorpusOptions) -> None:
+    start = options.start.timestamp()
+    for digest in make_digests(delivered, signer, TrailName(), start):
+        path = root / digest.key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(digest.data)
+        path.with_name(f"{path.name}.metadata.json").write_text(json.dumps(digest.metadata), encoding="utf-8")
+    keys = public_keys_answer(signer, start, start + (options.days + 31) * 86_400)
+    (root / "public-keys.json").write_text(json.dumps(keys, indent=1) + "\n", encoding="utf-8")
 
 
 def _prepare(root: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pipeline.simulate.corpus import DEFAULT_START, MIN_SCENARIO_DAYS, Corpus, CorpusOptions
 from pipeline.simulate.delivery import LAYOUTS, Archive
+from pipeline.simulate.digests import Signer, TrailName, make_digests, public_keys_answer
 from pipeline.simulate.labels import LABELS_SCHEMA, Edge, Label, read_label
 from pipeline.simulate.scenarios import SCENARIOS
 
@@ -23,5 +24,9 @@ __all__ = [
     "CorpusOptions",
     "Edge",
     "Label",
+    "Signer",
+    "TrailName",
+    "make_digests",
+    "public_keys_answer",
     "read_label",
 ]

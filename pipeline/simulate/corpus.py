@@ -48,6 +48,7 @@ class CorpusOptions:
     start: datetime = DEFAULT_START
     layout: str = "typical"
     is_organization: bool = True
+    is_hashed: bool = False
 
 
 class Corpus:
@@ -68,7 +69,10 @@ class Corpus:
         self._planned.sort()
         ids = Entropy(options.seed, "delivery")
         self.delivery = Delivery(
-            ids, LAYOUTS[options.layout], organization_id=self.org.organization_id if options.is_organization else ""
+            ids,
+            LAYOUTS[options.layout],
+            organization_id=self.org.organization_id if options.is_organization else "",
+            is_hashed=options.is_hashed,
         )
 
     def _plan(self, names: Sequence[str]) -> None:

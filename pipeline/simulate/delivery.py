@@ -8,6 +8,7 @@ Source: AWS "CloudTrail log file name format"; rates of late and repeated record
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
@@ -39,7 +40,7 @@ LAYOUTS = {
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """One object of the trail's bucket."""
+    """One object of the trail's bucket; ``inflated_sha256`` only where digests are wanted."""
 
     key: str
     data: bytes
@@ -48,6 +49,9 @@ class Archive:
     region: str
     delivered_at: float
     inflated_bytes: int
+    first_time: float
+    last_time: float
+    inflated_sha256: str = ""
 
 
 def compress(data: bytes) -> bytes:
@@ -72,7 +76,9 @@ class Delivery:
         organization_id: str = "",
         late_ratio: float = 0.008,
         duplicate_ratio: float = 0.004,
+        is_hashed: bool = False,
     ) -> None:
+        self._is_hashed = is_hashed
         self._ids = ids
         self._layout = layout
         self._prefix = f"AWSLogs/{organization_id}/" if organization_id else "AWSLogs/"
@@ -148,7 +154,7 @@ class Delivery:
                     break
                 # A name carries the five minutes in which the file was written.
                 at = end + 300 + (number % 3) * 300
-                yield self._archive(account_id, region, at, [row[1] for row in rows[start:stop]])
+                yield self._archive(account_id, region, at, rows[start:stop])
                 start, number = stop, number + 1
             del rows[:start]
         self._cells = {cell: rows for cell, rows in self._cells.items() if rows}
@@ -162,9 +168,20 @@ class Delivery:
             stop += 1
         return stop
 
-    def _archive(self, account_id: str, region: str, at: float, texts: list[str]) -> Archive:
-        data = ('{"Records":[' + ",".join(texts) + "]}").encode()
+    def _archive(self, account_id: str, region: str, at: float, rows: list[tuple[float, str]]) -> Archive:
+        data = ('{"Records":[' + ",".join(row[1] for row in rows) + "]}").encode()
         moment = datetime.fromtimestamp(at, UTC)
         name = f"{account_id}_CloudTrail_{region}_{moment:%Y%m%dT%H%MZ}_{self._ids.letters(16)}.json.gz"
         key = f"{self._prefix}{account_id}/CloudTrail/{region}/{moment:%Y/%m/%d}/{name}"
-        return Archive(key, compress(data), len(texts), account_id, region, at, len(data))
+        return Archive(
+            key=key,
+            data=compress(data),
+            record_count=len(rows),
+            account_id=account_id,
+            region=region,
+            delivered_at=at,
+            inflated_bytes=len(data),
+            first_time=min(row[0] for row in rows),
+            last_time=max(row[0] for row in rows),
+            inflated_sha256=hashlib.sha256(data).hexdigest() if self._is_hashed else "",
+        )
