@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline.errors import RecordError
 from pipeline.flatten.denials import DENIAL_CODES, denied_columns
-from pipeline.flatten.json_tree import MalformedError, TreeReader, Value, decode_string, has_duplicates
+from pipeline.flatten.json_tree import MalformedError, TooDeepError, TreeReader, Value, decode_string, has_duplicates
 from pipeline.flatten.members import (
     FREE_FORM_COLUMNS,
     IDENTITY_COLUMNS,
@@ -46,8 +46,8 @@ def flatten_record(raw: bytes, *, key_account_id: str | None, latest: int) -> Ro
         A row of EVENTS without the archive's own columns; times as microseconds, event_date as days since 1970.
 
     Raises:
-        RecordError: ``malformed_json``, ``not_object``, ``no_event_time``, ``bad_event_time`` or
-            ``absurd_event_date``.
+        RecordError: ``malformed_json``, ``too_deep``, ``not_object``, ``no_event_time``, ``bad_event_time``
+            or ``absurd_event_date``.
     """
     return _RecordReader(raw, latest).read(key_account_id)
 
@@ -70,6 +70,8 @@ class _RecordReader:
             self._root = reader.read()
         except MalformedError as error:
             raise RecordError("malformed_json", f"the record is no JSON: {error}") from error
+        except TooDeepError as error:
+            raise RecordError("too_deep", f"the record is {error}") from error
         if self._root.kind != "object":
             raise RecordError("not_object", f"the record is no JSON object but {self._root.kind}")
         self._flags |= reader.flags

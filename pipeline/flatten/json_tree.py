@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 PLAIN_DEPTH = 64
 """Levels of nesting beyond which a record is flagged ``deep_nesting``."""
 
+HARD_DEPTH = 512
+"""Levels beyond which no reader downstream is known to be safe: the record is quarantined."""
+
 _DECODER = json.JSONDecoder(strict=False)
 _SPACE = re.compile(r"[ \t\r\n]*")
 _STRING = re.compile(r'"[^"\\]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\]*+)*+"')
@@ -57,6 +60,10 @@ class MalformedError(ValueError):
     """The text is no JSON, even read leniently."""
 
 
+class TooDeepError(ValueError):
+    """The text nests deeper than anything downstream should be asked to read."""
+
+
 def decode_string(token: str) -> str:
     """Text of a string token; lone surrogates become U+FFFD, which UTF-8 can hold."""
     if "\\" not in token:
@@ -80,6 +87,7 @@ class TreeReader:
 
         Raises:
             MalformedError: it is no JSON, or something follows it.
+            TooDeepError: it nests deeper than ``HARD_DEPTH``.
         """
         root, at = self._begin(self._skip(0))
         stack = [root] if at < 0 else []
@@ -118,6 +126,8 @@ class TreeReader:
         stack.append(child)
         if len(stack) > PLAIN_DEPTH:
             self.flags.add("deep_nesting")
+        if len(stack) > HARD_DEPTH:
+            raise TooDeepError(f"nested over {HARD_DEPTH} levels deep")
         return child.start + 1
 
     def _read_key(self, container: Value, at: int) -> tuple[str, int]:

@@ -1,0 +1,81 @@
+"""The compiled path equals the exact path: the property that lets the one be fast and the other be simple."""
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline.archive import split_records
+from pipeline.errors import ArchiveError, RecordError
+from pipeline.flatten import ArchiveRef, flatten_archive
+from pipeline.flatten.exact import flatten_record
+from pipeline.flatten.times import latest_plausible
+from pipeline.schema import EVENTS
+from pipeline.settings import Caps
+from tests.archive.hostile import document
+from tests.flatten.generated import mutated_records, records
+
+_ARCHIVE = ArchiveRef("file:///a.json.gz", "v1", "ab" * 32, "999988887777")
+
+
+def _by_exact_path(
+    buffer: bytes, starts: list[int], ends: list[int], indexes: list[int]
+) -> tuple[list[Any], list[Any]]:
+    rows, bad = [], []
+    for start, end, index in zip(starts, ends, indexes, strict=True):
+        try:
+            row = flatten_record(
+                buffer[start:end], key_account_id=_ARCHIVE.key_account_id, latest=latest_plausible(None)
+            )
+        except RecordError as error:
+            bad.append((index, error.reason))
+            continue
+        row |= {"archive_uri": _ARCHIVE.uri, "archive_version": _ARCHIVE.version, "archive_sha256": _ARCHIVE.sha256}
+        rows.append(row | {"record_index": index})
+    rows.sort(key=lambda row: (row["event_time"], row["event_id"]))
+    columns = [pa.array([row[field.name] for row in rows], type=field.type) for field in EVENTS]
+    return pa.Table.from_arrays(columns, schema=EVENTS).to_pylist(), bad
+
+
+def _assert_equal_paths(raw: list[bytes]) -> None:
+    buffer = document(*raw)
+    try:
+        spans = split_records(buffer, Caps())
+    except ArchiveError:
+        return
+    flat = flatten_archive(
+        buffer, spans.starts, spans.ends, is_strict=spans.strict, archive=_ARCHIVE, indexes=spans.indexes
+    )
+    table = pa.Table.from_batches([flat.batch]).cast(EVENTS)
+    table.validate(full=True)
+    rows, bad = _by_exact_path(buffer, spans.starts.tolist(), spans.ends.tolist(), spans.indexes.tolist())
+    assert table.to_pylist() == rows
+    assert [(record.record_index, record.reason) for record in flat.bad] == bad
+    assert table.num_rows + len(flat.bad) == len(spans)
+
+
+_QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=_QUIET)
+@given(st.lists(records(), min_size=1, max_size=4))
+def test_generated_records_give_the_same_rows_by_both_paths(raw: list[bytes]) -> None:
+    """Whatever values a record holds, the compiled path gives the row that the exact path defines."""
+    _assert_equal_paths(raw)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=_QUIET)
+@given(st.lists(mutated_records(), min_size=1, max_size=3))
+def test_mutated_records_give_the_same_rows_by_both_paths(raw: list[bytes]) -> None:
+    """Text broken anywhere, inside or outside strings, never makes the paths differ."""
+    _assert_equal_paths(raw)
+
+
+@pytest.mark.soak
+@settings(max_examples=20_000, deadline=None, suppress_health_check=_QUIET)
+@given(st.lists(st.one_of(records(), mutated_records()), min_size=1, max_size=5))
+def test_many_records_give_the_same_rows_by_both_paths(raw: list[bytes]) -> None:
+    """The long form of both."""
+    _assert_equal_paths(raw)
