@@ -17,9 +17,10 @@ from typing import Any
 from pipeline.policy.changes import KNOWN, UNKNOWN, UPPER_BOUND, Change, Write, plan_change
 from pipeline.policy.delta import Delta
 from pipeline.policy.evaluator import Evaluated, Evaluator
+from pipeline.policy.order import order_writes
 from pipeline.policy.permissions import Permissions
 from pipeline.policy.snapshot import load_snapshot
-from pipeline.policy.state import BOUNDARY, AccountState, Principal, Slot, Standing, resolve_managed, standing_of
+from pipeline.policy.state import BOUNDARY, AccountState, Principal, Standing, standing_of
 from pipeline.policy.trust import TrustChange, compare_trust
 
 MAX_SHOWN_DOCUMENT = 16_384
@@ -124,6 +125,11 @@ class Replayer:
         if found is None:
             found = self.accounts[account_id] = AccountState(account_id, partition)
         return found
+
+    def has(self, account_id: str, kind: str, name: str) -> bool:
+        """Whether an account is known to have this principal."""
+        found = self.accounts.get(account_id)
+        return found is not None and (kind, name) in found.principals
 
     def step(self, write: Write) -> None:
         """Take one write into account and note its rows."""
@@ -344,7 +350,7 @@ def replay_writes(
         snapshot_at: when it was taken; ``None``: before the first write.
 
     Returns:
-        One row per (write, affected principal), in the order of the writes.
+        One row per (write, affected principal), in the order of the writes; within one second, cause before effect.
 
     Raises:
         PolicyError: the snapshot is not what that command answers.
@@ -352,13 +358,10 @@ def replay_writes(
     replayer = Replayer(evaluator)
     held = load_snapshot(snapshot, evaluator) if snapshot is not None else None
     pending = set(held.accounts) if held is not None else set()
-    for write in writes:
+    for write in order_writes(writes, replayer.has):
         account_id = str(write["recipient_account_id"])
         if held is not None and account_id in pending and (snapshot_at is None or write["event_time"] >= snapshot_at):
             pending.discard(account_id)
             replayer.accounts[account_id] = held.accounts[account_id]
         replayer.step(write)
     return replayer.result
-
-
-__all__ = ["Ground", "ReplayResult", "Replayer", "Slot", "replay_writes", "resolve_managed"]
