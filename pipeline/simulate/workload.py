@@ -266,5 +266,7 @@ def render_bodies(ids: Entropy, profile: str, account: str, region: str) -> list
     out = []
     for call in PROFILES[profile]:
         where = "us-east-1" if call[0] in GLOBAL_SOURCES else region
-        out += [(where, _render(ids, call, account, region)) for _ in range(VARIANTS if call[3] is not _none else 1)]
+        # A call without parameters is one body, drawn as often as one with many.
+        distinct = 1 if call[3] is _none else VARIANTS
+        out += [(where, _render(ids, call, account, region)) for _ in range(distinct)] * (VARIANTS // distinct)
     return out
