@@ -112,7 +112,7 @@ def make_executor(workers: int) -> ProcessPoolExecutor:
 def _start_worker() -> None:
     # Ctrl-C reaches the whole process group: the coordinator decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
 
 
 def _end_with_parent() -> None:
