@@ -83,7 +83,7 @@ class LakeLocation:
             with self.open_filesystem().open_input_stream(path) as stream:
                 content: bytes = stream.read()
                 return content
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise LakeError(f"cannot read {self.join(path)}: {error}") from error
