@@ -31,6 +31,11 @@ COVERAGE = pa.schema(
 )
 
 
+def looked_at(ledger: pa.Table) -> pa.Table:
+    """Return the ledger rows of archives that were opened."""
+    return ledger.filter(pc.is_in(ledger.column("outcome"), value_set=pa.array(LOOKED_AT)))
+
+
 def select_period(ledger: pa.Table, since: date | None, until: date | None) -> pa.Table:
     """Return the ledger rows of archives that hold events of ``[since, until)``; rows without events stay."""
     for bound, column, keep in ((since, "last_event_time", pc.greater_equal), (until, "first_event_time", pc.less)):
@@ -59,7 +64,7 @@ def summarise_coverage(
     Returns:
         The coverage dictionary of the report room.
     """
-    looked = ledger.filter(pc.is_in(ledger.column("outcome"), value_set=pa.array(LOOKED_AT)))
+    looked = looked_at(ledger)
     grouped = looked.group_by(["account_id", "region"], use_threads=False).aggregate(
         [
             ("archive_uri", "count"),
@@ -92,7 +97,7 @@ def summarise_coverage(
 
 def map_coverage(ledger: pa.Table) -> pa.Table:
     """Return one row per account, region and hour of delivery, schema COVERAGE; ``state`` is ``seen``."""
-    looked = ledger.filter(pc.is_in(ledger.column("outcome"), value_set=pa.array(LOOKED_AT)))
+    looked = looked_at(ledger)
     hours = pc.floor_temporal(looked.column("delivered_at"), unit="hour")
     table = pa.table(
         {

@@ -22,7 +22,7 @@ from pipeline import __version__
 from pipeline.errors import PipelineError, UsageError
 from pipeline.finding import SEVERITIES, Finding
 from pipeline.findings import collect_findings
-from pipeline.jobs.coverage import map_coverage, select_period, summarise_coverage
+from pipeline.jobs.coverage import looked_at, map_coverage, select_period, summarise_coverage
 from pipeline.jobs.ingest_accounting import IngestReport
 from pipeline.lake import Lake
 from pipeline.report import (
@@ -176,10 +176,8 @@ def _describe_run(
     timings_seconds: Mapping[str, float],
     peak_rss_bytes: int,
 ) -> dict[str, Any]:
-    regions = None
-    if pc.any(pc.is_null(ledger.column("region"))).as_py():
-        sessions = lake.read_model("int_session_days").to_table(columns=["aws_regions"])
-        regions = {(None, region) for names in sessions.column(0).to_pylist() for region in names or ()}
+    looked = looked_at(ledger)
+    regions = _list_regions(lake) if looked.column("region").null_count else None
     verification = dict(ingest.verification) if ingest is not None and ingest.verification else None
     return build_run(
         version=__version__,
@@ -195,6 +193,14 @@ def _describe_run(
         peak_rss_bytes=peak_rss_bytes,
         failed=list(ingest.failed) if ingest else [],
     )
+
+
+def _list_regions(lake: Lake) -> set[tuple[str | None, str | None]]:
+    """Regions as the events name them; asked where keys do not say (a flat folder), one small column of the lake."""
+    found: set[str | None] = set()
+    for batch in lake.snapshot().open_dataset("events").to_batches(columns=["aws_region"]):
+        found.update(batch.column(0).unique().to_pylist())
+    return {(None, region) for region in found}
 
 
 def _describe_principals(table: pa.Table) -> pa.Table:

@@ -12,7 +12,6 @@ import pytest
 
 from pipeline.cli.app import run_command
 
-
 COMMAND = "from pipeline.cli import main; main()"
 
 
