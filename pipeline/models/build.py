@@ -270,11 +270,12 @@ class Build:
         rebuild = spread_change(change, header.lookback_days, known_dates=known)
         self.states[model.name] = ModelState(digest, self.lake.batch_number)
         self.changes[model.name] = EVERYTHING if change.is_whole else Change(rebuild)
-        self._probe_columns(model)
         count = 0
         runs: list[list[date]] = split_dates(rebuild, dict(known), limit=RUN_EVENTS)
         if kept is None and not runs:
             runs = [[]]
+        if runs:
+            self._probe_columns(model)
         for number, run in enumerate(runs):
             whole = change.is_whole and number == 0
             count += self._build_run(model, run, replace_all=whole)
