@@ -28,6 +28,8 @@ _COMMON = (
 _CACHE = 65_536
 _WRITES = frozenset({"Write", "Permissions management", "Tagging"})
 _VARIABLE = re.compile(r"\$\{[^}]*\}")
+_STARS = re.compile(r"\*{2,}")
+_LONG_ANY_SERVICE = 128
 _HERE = ("arn", "aws", "us-east-1", "111122223333")
 _CANARY = "Canary-4d1e.x"
 """Stands for a name that nobody chose: a pattern that matches it in a resource's place matches all of them."""
@@ -105,6 +107,7 @@ class Catalogue:
         self._starts = [min(bit for _, bit in actions) for actions in self._services.values()]
         self._prefixes = list(self._services)
         self._all_templates = [item for group in self._templates.values() for item in group]
+        self._all_limited = self._union(item.actions for item in self._all_templates)
         self.find_actions = lru_cache(_CACHE)(self._find_actions)
         self.find_scope = lru_cache(_CACHE)(self._find_scope)
 
@@ -143,7 +146,7 @@ class Catalogue:
         return union
 
     def _find_actions(self, pattern: str) -> Pattern:
-        service, _, name = pattern.lower().partition(":")
+        service, _, name = _STARS.sub("*", pattern.lower()).partition(":")
         if "*" in pattern and not pattern.strip("*:"):
             return Pattern(self.everything, False)
         if not is_pattern(pattern):
@@ -168,12 +171,17 @@ class Catalogue:
         return self._all_templates
 
     def _find_scope(self, pattern: str) -> Scope:
-        if set(pattern) == {"*"}:
+        pattern = _STARS.sub("*", pattern)
+        if pattern == "*":
             return Scope(self.everything, self.everything)
+        candidates = self._candidates(pattern)
+        if candidates is self._all_templates and len(pattern) > _LONG_ANY_SERVICE:
+            # No ARN of any service is written so: taken to reach something everywhere, and everything nowhere.
+            return Scope(self._all_limited, 0)
         normal = _normalise_arn(pattern)
         start = plain_start(normal)
         reachable = unlimited = 0
-        for template in self._candidates(pattern):
+        for template in candidates:
             if not (start.startswith(template.start) or template.start.startswith(start)):
                 continue
             if overlaps_pattern(template.pattern, normal):

@@ -26,7 +26,8 @@ MAX_DEPTH = 32
 MAX_STATEMENTS = 5_000
 MAX_ITEMS = 50_000
 _PADDED_CHARACTERS = 4_096
-_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+"""Texts and brackets; a text that never ends runs to the end, so that no character is looked at twice."""
 _LISTS = ("Action", "NotAction", "Resource", "NotResource")
 _MEMBERS = {
     name.lower(): name
@@ -123,6 +124,13 @@ def _check_depth(text: str) -> None:
             depth -= 1
 
 
+def _is_padded(text: str, bare: str) -> bool:
+    """Whether blanks outweigh what is written, or stand in one long run: layout needs neither."""
+    blanks = len(text) - sum(map(len, text.split())) if len(text) > _PADDED_CHARACTERS else 0
+    run = any(blank * 256 in bare for blank in " \t\r\n")
+    return run or len(text) - len(bare) > _PADDED_CHARACTERS or blanks > max(_PADDED_CHARACTERS, 3 * len(text) // 4)
+
+
 def _decode(text: str, reader: _Reader) -> Any:
     """Text to JSON value, through a BOM and at most two URL-decodes."""
     if len(text) > MAX_CHARACTERS:
@@ -136,7 +144,7 @@ def _decode(text: str, reader: _Reader) -> Any:
         reader.flags.add("url_encoded")
         text = unquote(text, errors="surrogateescape")
     bare = text.strip()
-    if len(text) - len(bare) > _PADDED_CHARACTERS or len(re.findall(r"[ \t\r\n]{256,}", bare)) > 0:
+    if _is_padded(text, bare):
         reader.flags.add("padded")
     _check_depth(bare)
     return reader.load(bare)

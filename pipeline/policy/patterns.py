@@ -9,7 +9,7 @@ Source: AWS IAM User Guide, "IAM JSON policy elements: Action" and "Resource" (w
 
 from __future__ import annotations
 
-LONG_PATTERN = 512
+LONG_PATTERN = 64
 """Beyond this many characters two patterns are taken to overlap without trying: the cautious answer, at no cost."""
 
 
@@ -90,13 +90,21 @@ def overlaps_pattern(left: str, right: str) -> bool:
         return True
     if not (is_pattern(left) and is_pattern(right)) or _ends_differ(left, right):
         return False
-    if len(left) > LONG_PATTERN or len(right) > LONG_PATTERN:
-        return True
     # Both begin (and end) alike as far as the shorter plain text goes: what is left is short.
     start = min(len(plain_start(left)), len(plain_start(right)))
     left, right = left[start:], right[start:]
     end = min(len(plain_start(left[::-1])), len(plain_start(right[::-1])))
-    return _intersects(left[: len(left) - end], right[: len(right) - end])
+    left, right = left[: len(left) - end], right[: len(right) - end]
+    if _surely_meet(left, right) or _surely_meet(right, left):
+        return True
+    return len(left) > LONG_PATTERN or len(right) > LONG_PATTERN or _intersects(left, right)
+
+
+def _surely_meet(one: str, other: str) -> bool:
+    """Whether what both stand for can be written one after, or inside, the other: true of nearly all that overlap."""
+    if not one.startswith("*"):
+        return False
+    return other.endswith("*") or (one.endswith("*") and "*" in other)
 
 
 def _ends_differ(left: str, right: str) -> bool:

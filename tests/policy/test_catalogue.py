@@ -50,6 +50,8 @@ def test_what_the_catalogue_lacks_is_said_to_be_unknown(catalogue: Catalogue) ->
         ("*", "iam:PutRolePolicy", True, True),
         ("arn:*", "iam:PutRolePolicy", True, True),
         ("arn:*", "s3:ListAllMyBuckets", False, False),
+        ("arn:aws:*:*:*:" + "*" * 200, "iam:PutRolePolicy", True, True),
+        ("arn:aws:*:*:*:" + "*?" * 100, "iam:PutRolePolicy", True, False),
         ("arn:aws:iam::*:role/*", "iam:PutRolePolicy", True, True),
         ("arn:aws-cn:iam::123456789012:role/*", "iam:PutRolePolicy", True, True),
         ("arn:aws:iam::123456789012:role/????*", "iam:PutRolePolicy", True, True),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 from urllib.parse import quote
 
@@ -99,6 +100,16 @@ def test_what_cannot_be_read_is_refused(given_text: str, said: str) -> None:
     """An unreadable document is an error that says why, never an empty grant."""
     with pytest.raises(PolicyError, match=said):
         parse_document(given_text)
+
+
+def test_a_text_made_to_be_read_again_and_again_is_refused_at_once() -> None:
+    """Unclosed text full of escaped quotes, and blanks in runs just below the limit, cost no more than their length."""
+    started = time.process_time()
+    with pytest.raises(PolicyError, match="not JSON"):
+        parse_document('"' + "[" * 40 + '\\"' * 400_000)
+    with pytest.raises(PolicyError, match="not JSON"):
+        parse_document((" " * 255 + "x") * 4_000)
+    assert time.process_time() - started < 2
 
 
 def test_a_deep_object_is_refused_like_deep_text() -> None:
