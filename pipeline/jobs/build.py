@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.fs
 
 from pipeline import schema
-from pipeline.jobs.build_access import LakeModelStore, open_scratch, read_inputs
+from pipeline.jobs.build_access import LakeModelStore, hold_build_lock, open_scratch, read_inputs
 from pipeline.jobs.build_extensions import policy_extensions
-from pipeline.jobs.build_snapshot import keep_snapshot, kept_snapshot, read_snapshot
+from pipeline.jobs.build_snapshot import AccountSnapshot, keep_snapshot, kept_snapshot, read_snapshot
 from pipeline.jobs.lake_access import open_job_lake
 from pipeline.jobs.progress import Progress, Silent
 from pipeline.lake import Lake
@@ -23,6 +28,7 @@ from pipeline.models import (
     Build,
     BuildResult,
     EngineLimits,
+    Model,
     is_mart,
     load_audits,
     load_models,
@@ -89,40 +95,49 @@ def build_lake(
     """
     progress = progress or Silent()
     lake = open_job_lake(lake_path, settings)
-    lake.complete_batches()
-    inputs = read_inputs(lake, lake.snapshot())
-    store = LakeModelStore.of(lake)
+    given = read_snapshot(Path(snapshot)) if snapshot is not None else None
+    params = model_params(settings.detection, since=since, until=until)
+    with hold_build_lock(lake, progress), open_scratch(lake) as scratch:
+        lake.complete_batches()
+        report = _build_models(lake, params, given, scratch, progress)
+        if given is not None:
+            keep_snapshot(lake, given)
+    return report
+
+
+def _build_models(
+    lake: Lake, params: Mapping[str, Any], given: AccountSnapshot | None, scratch: Path, progress: Progress
+) -> BuildReport:
+    """Build, audit, publish the marts, and only then remember that it was done."""
     folder = sql_folder()
     models, seeds = load_models(folder), seed_files(folder)
-    given = read_snapshot(Path(snapshot)) if snapshot is not None else None
+    store = LakeModelStore.of(lake)
+    inputs = read_inputs(lake, lake.snapshot())
     extensions = policy_extensions(store, seeds, given or kept_snapshot(lake))
     clock = _Clock(progress)
-    progress.start(_STAGE, len(models) + len(extensions), "models")
-    with open_scratch(lake) as scratch:
-        connection = open_engine(str(scratch / "build.duckdb"), BUILD_LIMITS, scratch=scratch)
-        with connection:
-            build = Build(
-                connection=connection,
-                models=models,
-                lake=inputs,
-                store=store,
-                params=model_params(settings.detection, since=since, until=until),
-                seeds=seeds,
-                extensions=extensions,
-                known_columns=frozenset({*schema.EVENTS.names, *schema.ARCHIVES.names, *schema.QUARANTINE.names}),
-                on_model=clock.begin,
-            )
-            result = build.run()
-            clock.begin("audits")
-            for name, (sql, path) in load_audits(folder).items():
-                run_audit(connection, name, sql, path)
-            clock.begin(MARTS_FILE)
-            marts = [model for model in models if is_mart(model)]
-            if _marts_are_stale(lake, result, [model.name for model in marts]):
-                write_marts(connection, marts, scratch / MARTS_FILE)
-                _publish(lake, scratch / MARTS_FILE)
-    if given is not None:
-        keep_snapshot(lake, given)
+    progress.start(_STAGE, len(models) + len(extensions) + 2, "models")
+    with open_engine(str(scratch / "build.duckdb"), BUILD_LIMITS, scratch=scratch) as connection:
+        build = Build(
+            connection=connection,
+            models=models,
+            lake=inputs,
+            store=store,
+            params=params,
+            seeds=seeds,
+            extensions=extensions,
+            known_columns=frozenset({*schema.EVENTS.names, *schema.ARCHIVES.names, *schema.QUARANTINE.names}),
+            on_model=clock.begin,
+        )
+        result = build.run()
+        clock.begin("audits")
+        for name, (sql, path) in load_audits(folder).items():
+            run_audit(connection, name, sql, path)
+        clock.begin(MARTS_FILE)
+        marts = [model for model in models if is_mart(model)]
+        if _marts_are_stale(lake, result, marts):
+            write_marts(connection, marts, scratch / MARTS_FILE)
+            _publish(lake, scratch / MARTS_FILE)
+        build.remember()
     clock.end()
     progress.finish(_STAGE)
     return BuildReport(
@@ -134,11 +149,11 @@ def build_lake(
     )
 
 
-def _marts_are_stale(lake: Lake, result: BuildResult, marts: list[str]) -> bool:
-    if lake.location.is_remote:
+def _marts_are_stale(lake: Lake, result: BuildResult, marts: list[Model]) -> bool:
+    if any(model.name in result.written for model in marts):
         return True
-    missing = not (Path(lake.location.root) / MARTS_FILE).exists()
-    return missing or any(name in result.written for name in marts)
+    found = lake.location.open_filesystem().get_file_info(MARTS_FILE)
+    return bool(found.type != pa.fs.FileType.File)
 
 
 def _publish(lake: Lake, file: Path) -> None:

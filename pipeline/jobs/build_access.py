@@ -5,6 +5,7 @@ What enters: an open lake. What leaves: ``LakeInputs``, ``LakeModelStore``. This
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import tempfile
 import time
@@ -17,9 +18,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipeline import schema
+from pipeline.jobs.progress import Progress
 from pipeline.lake import Lake, LakeSnapshot, SnapshotFile
 from pipeline.models import LakeInputs, ParquetFiles, Relation
 
+SCRATCH = "_scratch"
 STALE_SECONDS = 24 * 3600
 
 
@@ -77,6 +80,26 @@ class LakeModelStore:
 
 
 @contextmanager
+def hold_build_lock(lake: Lake, progress: Progress) -> Iterator[None]:
+    """Let one build at a time work on a lake on disk; the next one then finds little left to do.
+
+    On an object store nothing is locked: of two builds that write one model, the second fails by its commit.
+    """
+    if lake.location.is_remote:
+        yield
+        return
+    parent = Path(lake.location.root) / SCRATCH
+    parent.mkdir(exist_ok=True)
+    with (parent / "build.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress.note("another build is at work on this lake: waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
 def open_scratch(lake: Lake) -> Iterator[Path]:
     """Yield an empty folder for spilled data, on the lake's own disk, and remove it afterwards.
 
@@ -86,9 +109,9 @@ def open_scratch(lake: Lake) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="policytrail-") as temporary:
             yield Path(temporary)
         return
-    parent = Path(lake.location.root) / "_scratch"
+    parent = Path(lake.location.root) / SCRATCH
     parent.mkdir(exist_ok=True)
-    for old in parent.iterdir():
+    for old in parent.glob("build-*"):
         if time.time() - old.stat().st_mtime > STALE_SECONDS:
             shutil.rmtree(old, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix="build-", dir=parent))

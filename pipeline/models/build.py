@@ -85,7 +85,7 @@ class BuildResult:
 
 @dataclass(slots=True)
 class Build:
-    """One build in progress; ``run`` is its only public step."""
+    """One build in progress: ``run``, then ``remember`` once everything that depends on it is in place."""
 
     connection: duckdb.DuckDBPyConnection
     models: Sequence[Model]
@@ -124,9 +124,12 @@ class Build:
                     self._extend(name, model)
             self.on_model(model.name)
             self._build(model)
+        return self.result
+
+    def remember(self) -> None:
+        """Note in the store what was built, so that the next build makes only what changed; ``run`` came before."""
         table = states_table(self.states)
         self.store.write(STATE_NAME, table.to_reader(), replace_dates=None, by_event_date=False)
-        return self.result
 
     def _register_lake(self) -> None:
         last = {self.before[name].batch_number for name in self.before}

@@ -91,7 +91,7 @@ class SmallLake:
     ) -> BuildResult:
         """Build the folder's models."""
         with open_engine(":memory:", EngineLimits(memory="512MiB", threads=2), scratch=None) as connection:
-            return Build(
+            build = Build(
                 connection=connection,
                 models=load_models(self.folder),
                 lake=self.inputs(),
@@ -101,7 +101,10 @@ class SmallLake:
                 extensions=extensions or {},
                 known_columns=frozenset(schema.EVENTS.names),
                 on_model=on_model,
-            ).run()
+            )
+            result = build.run()
+            build.remember()
+            return result
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         """Return a stored model's rows."""
