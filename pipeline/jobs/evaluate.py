@@ -16,13 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.finding import Finding
-from pipeline.jobs.build import build_lake
 from pipeline.jobs.evaluate_baselines import Baseline, count_baselines
 from pipeline.jobs.evaluate_numbers import Numbers, cited_events, count_corpus
 from pipeline.jobs.evaluate_page import Setting, render_page, render_tables, summarise
-from pipeline.jobs.explain import read_findings
-from pipeline.jobs.ingest import ingest_sources
-from pipeline.jobs.query import run_query
 from pipeline.jobs.simulate import simulate_archives
 from pipeline.settings import Settings
 from pipeline.simulate import Corpus, CorpusOptions, Label, read_label
@@ -65,6 +61,12 @@ def run_seed(folder: Path, *, seed: int, background_events: int, days: int, inst
     Returns:
         Labels, findings of every severity, successful permission writes, and the ids of cited events that exist.
     """
+    # Here, because worker processes import the module that started them: they must not pay for all of this.
+    from pipeline.jobs.build import build_lake
+    from pipeline.jobs.explain import read_findings
+    from pipeline.jobs.ingest import ingest_sources
+    from pipeline.jobs.query import run_query
+
     planned = Corpus(CorpusOptions(background_events, days, seed, None, instances)).planned_count
     archives, lake = folder / "archives", str(folder / "lake")
     simulated = simulate_archives(

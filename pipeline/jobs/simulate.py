@@ -94,37 +94,44 @@ def simulate_archives(
     Raises:
         UsageError: the folder is not empty or not writable, or an option is out of range.
     """
-    watch = progress or Silent()
     root = Path(out_dir)
     chosen = None if scenarios is None else tuple(DEMO_SCENARIOS if list(scenarios) == ["demo"] else scenarios)
     options = CorpusOptions(events, days, seed, chosen, instances, start, layout, is_hashed=signer is not None)
     corpus = Corpus(options)
     _prepare(root)
-    watch.start("simulate", events, "events")
-    archives = records = stored = inflated = 0
-    delivered: list[Archive] = []
+    written = _write_archives(root, corpus, progress or Silent())
+    if signer is not None:
+        _write_digests(root, written, signer, options)
+    labels = root / "labels.json"
+    labels.write_text(json.dumps(corpus.labels_json(), indent=1) + "\n", encoding="utf-8")
+    delivery, records = corpus.delivery, sum(item.record_count for item in written)
+    assert records == delivery.event_count + delivery.duplicate_count, "each event is delivered, each repeat counted"
+    return SimulationReport(
+        out_dir=root,
+        archive_count=len(written),
+        record_count=records,
+        event_count=delivery.event_count,
+        duplicate_count=delivery.duplicate_count,
+        late_count=delivery.late_count,
+        scenario_count=len(corpus.labels),
+        stored_bytes=sum(item.stored_bytes for item in written),
+        inflated_bytes=sum(item.inflated_bytes for item in written),
+        labels_file=labels,
+    )
+
+
+def _write_archives(root: Path, corpus: Corpus, watch: Progress) -> list[Archive]:
+    """Write each archive as it is made, and keep of it what counts and digests need."""
+    watch.start("simulate", corpus.options.events, "events")
+    written = []
     for archive in corpus.archives():
         path = root / archive.key
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(archive.data)
-        archives += 1
-        records += archive.record_count
-        stored += len(archive.data)
-        inflated += archive.inflated_bytes
-        if signer is not None:
-            delivered.append(replace(archive, data=b""))
+        written.append(replace(archive, data=b""))
         watch.advance("simulate", archive.record_count)
     watch.finish("simulate")
-    if signer is not None:
-        _write_digests(root, delivered, signer, options)
-    labels = root / "labels.json"
-    labels.write_text(json.dumps(corpus.labels_json(), indent=1) + "\n", encoding="utf-8")
-    delivery = corpus.delivery
-    assert records == delivery.event_count + delivery.duplicate_count, "each event is delivered, each repeat counted"
-    return SimulationReport(
-        root, archives, records, delivery.event_count, delivery.duplicate_count, delivery.late_count,
-        len(corpus.labels), stored, inflated, labels,
-    )  # fmt: skip
+    return written
 
 
 def _write_digests(root: Path, delivered: Sequence[Archive], signer: Signer, options: CorpusOptions) -> None:

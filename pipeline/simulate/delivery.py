@@ -48,6 +48,7 @@ class Archive:
     account_id: str
     region: str
     delivered_at: float
+    stored_bytes: int
     inflated_bytes: int
     first_time: float
     last_time: float
@@ -173,9 +174,11 @@ class Delivery:
         moment = datetime.fromtimestamp(at, UTC)
         name = f"{account_id}_CloudTrail_{region}_{moment:%Y%m%dT%H%MZ}_{self._ids.letters(16)}.json.gz"
         key = f"{self._prefix}{account_id}/CloudTrail/{region}/{moment:%Y/%m/%d}/{name}"
+        packed = compress(data)
         return Archive(
             key=key,
-            data=compress(data),
+            data=packed,
+            stored_bytes=len(packed),
             record_count=len(rows),
             account_id=account_id,
             region=region,

@@ -8,6 +8,7 @@ Source: AWS "CloudTrail record contents", eventVersion 1.08 to 1.11.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pipeline.simulate.entropy import Entropy
@@ -18,7 +19,6 @@ _HOSTS = {
     "organizations.amazonaws.com": "organizations.us-east-1.amazonaws.com",
 }
 _CIPHER = '"tlsVersion":"TLSv1.3","cipherSuite":"TLS_AES_128_GCM_SHA256"'
-_CONSOLE_AGENT = "AWS Internal"
 
 
 class Event(NamedTuple):
@@ -41,80 +41,79 @@ def tls_of(source: str, region: str) -> str:
     return f'{{{_CIPHER},"clientProvidedHostHeader":"{host_of(source, region)}"}}'
 
 
-def render_event(
-    ids: Entropy,
-    session: Session,
-    time: float,
-    source: str,
-    name: str,
-    region: str,
-    *,
-    request: object = None,
-    response: object = None,
-    read_only: bool = False,
-    error: tuple[str, str] | None = None,
-    resources: list[dict[str, str]] | None = None,
-    additional: dict[str, Any] | None = None,
-    event_type: str = "AwsApiCall",
-    account_id: str = "",
-    shared_id: str = "",
-    addendum: dict[str, Any] | None = None,
-) -> Event:
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a record says was called, beside who and when.
+
+    ``request`` None is JSON null, as on an IAM denial; ``response`` None is JSON null and never means failure;
+    ``error`` is code and message; ``account_id`` is who receives the record, the caller's account by default;
+    ``shared_id`` joins copies in several accounts; ``addendum`` marks a late update.
+    """
+
+    source: str
+    name: str
+    region: str
+    request: object = None
+    response: object = None
+    read_only: bool = False
+    error: tuple[str, str] | None = None
+    resources: list[dict[str, str]] | None = None
+    additional: dict[str, Any] | None = None
+    event_type: str = "AwsApiCall"
+    account_id: str = ""
+    shared_id: str = ""
+    addendum: dict[str, Any] | None = None
+
+
+def render_event(ids: Entropy, session: Session, time: float, entry: Entry) -> Event:
     """Render one call.
 
     Args:
         ids: source of ``requestID`` and ``eventID``.
         session: the caller.
         time: epoch seconds of the call.
-        source: ``eventSource``.
-        name: ``eventName``.
-        region: ``awsRegion``.
-        request: ``requestParameters``; None is JSON null, as on an IAM denial.
-        response: ``responseElements``; None is JSON null and never means failure.
-        read_only: ``readOnly``.
-        error: ``errorCode`` and ``errorMessage`` of a failed call.
-        resources: the ``resources`` member.
-        additional: ``additionalEventData``.
-        event_type: ``eventType``.
-        account_id: who receives the record; the caller's account by default.
-        shared_id: ``sharedEventID`` of a copy delivered to several accounts.
-        addendum: the ``addendum`` member of a late update.
+        entry: what was called.
 
     Returns:
-        The event, ready for delivery.
+        The event, ready for delivery; members in AWS's order.
     """
-    recipient = account_id or session.account_id
     event_id = ids.uuid()
     record: dict[str, Any] = {
         "eventVersion": session.version,
         "userIdentity": session.identity,
         "eventTime": iso(time),
-        "eventSource": source,
-        "eventName": name,
-        "awsRegion": region,
+        "eventSource": entry.source,
+        "eventName": entry.name,
+        "awsRegion": entry.region,
         "sourceIPAddress": session.address,
         "userAgent": session.agent,
     }
-    if error:
-        record["errorCode"], record["errorMessage"] = error
-    record |= {"requestParameters": request, "responseElements": response}
-    if additional:
-        record["additionalEventData"] = additional
-    record |= {"requestID": ids.uuid(), "eventID": event_id, "readOnly": read_only}
-    if resources:
-        record["resources"] = resources
-    record |= {"eventType": event_type, "managementEvent": True, "recipientAccountId": recipient}
-    if shared_id:
-        record["sharedEventID"] = shared_id
-    if addendum:
-        record["addendum"] = addendum
-    record["eventCategory"] = "Management"
-    if session.has_tls and event_type == "AwsApiCall":
-        record["tlsDetails"] = {
+    if entry.error:
+        record["errorCode"], record["errorMessage"] = entry.error
+    record |= {"requestParameters": entry.request, "responseElements": entry.response}
+    if entry.additional:
+        record["additionalEventData"] = entry.additional
+    record |= {"requestID": ids.uuid(), "eventID": event_id, "readOnly": entry.read_only}
+    if entry.resources:
+        record["resources"] = entry.resources
+    recipient = entry.account_id or session.account_id
+    record |= {"eventType": entry.event_type, "managementEvent": True, "recipientAccountId": recipient}
+    return Event(time, event_id, recipient, entry.region, compact(record | _ending(session, entry)))
+
+
+def _ending(session: Session, entry: Entry) -> dict[str, Any]:
+    ending: dict[str, Any] = {}
+    if entry.shared_id:
+        ending["sharedEventID"] = entry.shared_id
+    if entry.addendum:
+        ending["addendum"] = entry.addendum
+    ending["eventCategory"] = "Management"
+    if session.has_tls and entry.event_type == "AwsApiCall":
+        ending["tlsDetails"] = {
             "tlsVersion": "TLSv1.3",
             "cipherSuite": "TLS_AES_128_GCM_SHA256",
-            "clientProvidedHostHeader": host_of(source, region),
+            "clientProvidedHostHeader": host_of(entry.source, entry.region),
         }
-    if session.is_console and event_type == "AwsApiCall":
-        record["sessionCredentialFromConsole"] = "true"
-    return Event(time, event_id, recipient, region, compact(record))
+    if session.is_console and entry.event_type == "AwsApiCall":
+        ending["sessionCredentialFromConsole"] = "true"
+    return ending

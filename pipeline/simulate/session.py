@@ -9,7 +9,7 @@ Source: AWS "CloudTrail userIdentity element"; shapes compared with real events.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -81,7 +81,6 @@ class Session:
     has_tls: bool = True
     is_console: bool = False
     version: str = "1.11"
-    head: str = field(default="", compare=False)
 
     def opening(self) -> str:
         """Return the text of a record up to its ``eventTime`` value, rendered once a session."""
@@ -152,45 +151,39 @@ def role_session(
     is_console: bool = False,
     version: str = "1.11",
 ) -> Session:
-    """Return a session of a role."""
-    context: dict[str, Any] = {
-        "sessionIssuer": {
-            "type": "Role",
-            "principalId": role.role_id,
-            "arn": role.arn,
-            "accountId": role.account_id,
-            "userName": role.name,
-        },
-        "attributes": _attributes(created, mfa),
+    """Return a session of a role; what is not given is not in its record."""
+    extras: dict[str, Any] = {
+        "webIdFederationData": {"federatedProvider": web_provider, "attributes": {}} if web_provider else None,
+        "sourceIdentity": source_identity,
+        "ec2RoleDelivery": ec2_delivery,
     }
-    if web_provider:
-        context["webIdFederationData"] = {"federatedProvider": web_provider, "attributes": {}}
-    if source_identity:
-        context["sourceIdentity"] = source_identity
-    if ec2_delivery:
-        context["ec2RoleDelivery"] = ec2_delivery
     identity: dict[str, Any] = {
         "type": "AssumedRole",
         "principalId": f"{role.role_id}:{session_name}",
         "arn": role.session_arn(session_name),
         "accountId": role.account_id,
         "accessKeyId": key_id,
-        "sessionContext": context,
+        "sessionContext": {
+            "sessionIssuer": _issuer(role),
+            "attributes": _attributes(created, mfa),
+            **{name: value for name, value in extras.items() if value},
+        },
     }
     if invoked_by:
-        identity["invokedBy"] = invoked_by
-    return Session(
-        role.account_id,
-        identity,
-        invoked_by or address,
-        invoked_by or agent,
-        role.session_arn(session_name),
-        key_id,
-        created + seconds,
-        has_tls=not invoked_by,
-        is_console=is_console,
-        version=version,
-    )
+        identity["invokedBy"], address, agent = invoked_by, invoked_by, invoked_by
+    arn, expires = role.session_arn(session_name), created + seconds
+    session = Session(role.account_id, identity, address, agent, arn, key_id, expires, not invoked_by, is_console)
+    return replace(session, version=version)
+
+
+def _issuer(role: Role) -> dict[str, str]:
+    return {
+        "type": "Role",
+        "principalId": role.role_id,
+        "arn": role.arn,
+        "accountId": role.account_id,
+        "userName": role.name,
+    }
 
 
 def forwarded(session: Session, service: str) -> Session:

@@ -12,12 +12,11 @@ from functools import partial
 from pipeline.simulate.background import Actor, Opening, always, office_hours
 from pipeline.simulate.cast import Cast
 from pipeline.simulate.entropy import Entropy
+from pipeline.simulate.federation import oidc_session, saml_session
 from pipeline.simulate.issuance import (
     Issued,
     assume_role,
     console_login,
-    oidc_session,
-    saml_session,
     service_assume,
 )
 from pipeline.simulate.organisation import (
@@ -114,7 +113,7 @@ class Staff:
                 role = new_role(ids, self.org.account(kind), f"github-{repository}-deploy")
                 begin = partial(_run_pipeline, self.org, role, f"{self.org.saml_name.lower()}/{repository}")
                 place = (role.account_id, "eu-west-1")
-                actors.append(self._actor(role.name, 1.2, office_hours(0), 14, "deploy", place, begin))
+                actors.append(self._actor(f"{role.name}-{kind}", 1.2, office_hours(0), 14, "deploy", place, begin))
         return actors
 
     def _auditors(self) -> list[Actor]:

@@ -14,7 +14,7 @@ from pipeline.simulate.entropy import Entropy
 from pipeline.simulate.issuance import Issued
 from pipeline.simulate.labels import Edge, Label
 from pipeline.simulate.organisation import IAM_REGION, Organisation, app_name, new_role
-from pipeline.simulate.record import Event, render_event
+from pipeline.simulate.record import Entry, Event, render_event
 from pipeline.simulate.session import Role, Session, iso
 from pipeline.simulate.subject import Subject, new_subject, provisioner
 
@@ -142,11 +142,10 @@ class Stage:
 
     def call(self, session: Session, call: Call, *, region: str = "") -> Event:
         """Make a call now that succeeds; the clock moves on a little."""
-        event = render_event(
-            self.ids, session, self.now, f"{call.service}.amazonaws.com", call.name,
-            IAM_REGION if call.service in _GLOBAL else region or "us-east-1",
-            request=call.request, response=call.response, read_only=call.read_only,
-        )  # fmt: skip
+        where = IAM_REGION if call.service in _GLOBAL else region or "us-east-1"
+        source = f"{call.service}.amazonaws.com"
+        entry = Entry(source, call.name, where, call.request, call.response, call.read_only)
+        event = render_event(self.ids, session, self.now, entry)
         self.events.append(event)
         self.own_key(session)
         self.wait(2, 20)
@@ -159,11 +158,9 @@ class Stage:
             f"User: {session.arn} is not authorized to perform: {call.action}{resource} "
             f"because no identity-based policy allows the {call.action} action"
         )
-        event = render_event(
-            self.ids, session, self.now, f"{call.service}.amazonaws.com", call.name,
-            IAM_REGION if call.service in _GLOBAL else "us-east-1",
-            read_only=call.read_only, error=("AccessDenied", message),
-        )  # fmt: skip
+        source, error = f"{call.service}.amazonaws.com", ("AccessDenied", message)
+        entry = Entry(source, call.name, "us-east-1", read_only=call.read_only, error=error)
+        event = render_event(self.ids, session, self.now, entry)
         self.events.append(event)
         self.wait(2, 20)
         return event

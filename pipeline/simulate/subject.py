@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from pipeline.simulate.background import Actor, office_hours, ordinary_calls
 from pipeline.simulate.cast import Cast
 from pipeline.simulate.entropy import Entropy
-from pipeline.simulate.issuance import Issued, assume_role, console_login, oidc_session, saml_session, service_assume
+from pipeline.simulate.federation import oidc_session, saml_session
+from pipeline.simulate.issuance import Issued, assume_role, console_login, service_assume
 from pipeline.simulate.organisation import (
     ACTIONS_AGENT,
     LAMBDA_AGENT,

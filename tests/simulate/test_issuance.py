@@ -6,13 +6,12 @@ import json
 from typing import Any
 
 from pipeline.simulate.entropy import Entropy
+from pipeline.simulate.federation import oidc_session, saml_session
 from pipeline.simulate.issuance import (
     assume_role,
     console_login,
     created_key,
     next_console_key,
-    oidc_session,
-    saml_session,
     service_assume,
     spoken,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from pipeline.simulate.entropy import Entropy
-from pipeline.simulate.record import host_of, render_event, tls_of
+from pipeline.simulate.record import Entry, host_of, render_event, tls_of
 from pipeline.simulate.session import User, service_session, user_session
 
 USER = User("111122223333", "ana", "AIDAANA", "AKIAANA")
@@ -15,9 +15,8 @@ def test_a_successful_call_has_aws_members_in_their_order() -> None:
     """The whole record of a PutRolePolicy, as CloudTrail writes it."""
     session = user_session(USER, "81.1.2.3", "aws-cli/2", version="1.10")
     request = {"roleName": "app", "policyName": "p", "policyDocument": "{}"}
-    event = render_event(
-        Entropy(1), session, 1_741_000_000, "iam.amazonaws.com", "PutRolePolicy", "us-east-1", request=request
-    )
+    entry = Entry("iam.amazonaws.com", "PutRolePolicy", "us-east-1", request)
+    event = render_event(Entropy(1), session, 1_741_000_000, entry)
     record = json.loads(event.text)
     assert list(record) == [
         "eventVersion", "userIdentity", "eventTime", "eventSource", "eventName", "awsRegion", "sourceIPAddress",
@@ -53,12 +52,12 @@ def test_a_successful_call_has_aws_members_in_their_order() -> None:
 
 def test_a_denied_call_of_a_service_for_another_account() -> None:
     """Error members stand before the parameters; a service has no TLS details; the recipient may be another."""
-    event = render_event(
-        Entropy(1), service_session("111122223333", "ec2.amazonaws.com"), 0, "sts.amazonaws.com", "AssumeRole",
-        "eu-west-1", error=("AccessDenied", "no"), account_id="444455556666", shared_id="s-1",
-        addendum={"reason": "UPDATED_DATA", "originalEventID": "e-1"}, additional={"MFAUsed": "No"},
+    entry = Entry(
+        "sts.amazonaws.com", "AssumeRole", "eu-west-1", error=("AccessDenied", "no"), account_id="444455556666",
+        shared_id="s-1", addendum={"reason": "UPDATED_DATA", "originalEventID": "e-1"}, additional={"MFAUsed": "No"},
         resources=[{"ARN": "arn:x"}],
     )  # fmt: skip
+    event = render_event(Entropy(1), service_session("111122223333", "ec2.amazonaws.com"), 0, entry)
     record = json.loads(event.text)
     members = list(record)
     assert members.index("userAgent") + 1 == members.index("errorCode") == members.index("requestParameters") - 2
