@@ -104,11 +104,12 @@ class Judge:
         if not touching:
             return ()
         own = permissions.find_self(self_arn) & ~permissions.narrowed if allowed & self._own_steps else 0
+        closed, not_wide, not_own = ~allowed, ~wide, ~(wide | own)
         done = []
         for need in self._needs:
-            if need.union & ~allowed or not need.union & touching:
+            if not need.union & touching or need.union & closed:
                 continue
-            missing = need.union & ~(wide | own if need.path.scope == "self" else wide)
+            missing = need.union & (not_own if need.path.scope == "self" else not_wide)
             if not missing or (need.path.scope == "same_target" and self._meet(permissions, need.steps)):
                 done.append(need.path)
         return tuple(done)
