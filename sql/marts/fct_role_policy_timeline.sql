@@ -41,7 +41,9 @@ joined as (
         d.tier, d.state, d.actions_added, d.actions_added_count, d.before_document, d.after_document,
         a.anomaly_score
     from writes as w
-    left join deltas as d on w.recipient_account_id = d.recipient_account_id and w.event_id = d.event_id
+    -- What a refused call would have granted is not what the role was granted.
+    left join deltas as d
+        on w.recipient_account_id = d.recipient_account_id and w.event_id = d.event_id and w.is_success
     left join sessions as s on w.session_id = s.session_id
     left join scores as a on w.recipient_account_id = a.recipient_account_id and w.event_id = a.event_id
     qualify row_number() over (
