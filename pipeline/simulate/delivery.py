@@ -119,10 +119,10 @@ class Delivery:
         self._cells.setdefault((event.account_id, event.region), []).append((event.time, event.text))
 
     def _take(self, end: float, events: list[Event]) -> None:
-        draw = self._ids.random.random
+        draw, cells, late, twice = self._ids.random.random, self._cells, self._late_ratio, 1 - self._duplicate_ratio
         for event in events:
             fate = draw()
-            if fate < self._late_ratio:
+            if fate < late:
                 self.late_count += 1
                 # Most late records miss their hour, a few their day or more: CloudTrail retries for 30 days.
                 hours = (
@@ -132,8 +132,11 @@ class Delivery:
                 )
                 self._late.setdefault(int(end) // HOUR + min(hours, 200), []).append(event)
                 continue
-            self._append(event)
-            if fate > 1 - self._duplicate_ratio:
+            cell = event[2], event[3]  # by position: this runs once an event
+            if cell not in cells:
+                cells[cell] = []
+            cells[cell].append((event[0], event[4]))
+            if fate > twice:
                 self.duplicate_count += 1
                 self._late.setdefault(int(end) // HOUR + 1, []).append(event)
 
