@@ -21,6 +21,7 @@ create an old plan again, nor commit one twice: its transaction number is taken 
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -65,6 +66,7 @@ class Committer:
     on_step: Callable[[str], None] = field(default=lambda step: None)
     seen: int = 0
     _foreign: KnownVersions = field(default_factory=KnownVersions)
+    _writer: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def complete(self) -> int:
         """Complete the newest plan where a run left it unfinished.
@@ -92,7 +94,7 @@ class Committer:
             plan = self._prepare([parts[index] for index in kept], number + 1, chain)
             self.on_step("batch_files_written")
             try:
-                create_plan(plans, plan)
+                create_plan(self.location, plans, plan)
             except CommitConflictError:
                 continue
             self.on_step("plan_created")
@@ -164,7 +166,7 @@ class Committer:
             column = pa.array([number], pa.int64()).take(pa.array([0] * bad.num_rows, pa.int32()))
             bad = bad.add_column(0, QUARANTINE_SCHEMA.field("batch_number"), column)
             files[QUARANTINE] = (self._write_rows(QUARANTINE, bad, number),)
-        return Plan(number, files, chain)
+        return Plan(number, files, chain, self._writer)
 
     def _write_rows(self, table: str, rows: pa.Table, number: int) -> FileAction:
         data = encode_parquet(rows)

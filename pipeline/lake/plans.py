@@ -16,7 +16,7 @@ from typing import Any
 
 from deltalake import DeltaTable
 
-from pipeline.errors import LakeError
+from pipeline.errors import CommitConflictError, LakeError
 from pipeline.lake.layout import PLANS, LakeLocation
 from pipeline.lake.parquet import FileAction
 from pipeline.lake.tables import advance, load_table, read_commits, read_number
@@ -35,22 +35,29 @@ class Plan:
         number: the batch's number.
         files: table name -> the files that the batch adds to it.
         chain_sha256: the ledger's chain after the batch's last row.
+        writer: the run that created it: it knows its own plan again where an answer from S3 was lost.
     """
 
     number: int
     files: dict[str, tuple[FileAction, ...]]
     chain_sha256: str
+    writer: str
 
     def to_json(self) -> dict[str, Any]:
         """The form kept in the commit."""
         files = {name: [item.to_json() for item in items] for name, items in self.files.items()}
-        return {"number": self.number, "files": files, "chain_sha256": self.chain_sha256}
+        return {
+            "number": self.number,
+            "files": files,
+            "chain_sha256": self.chain_sha256,
+            "writer": self.writer,
+        }
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Plan:
         """Read back what ``to_json`` wrote."""
         files = {name: tuple(map(FileAction.from_json, items)) for name, items in document["files"].items()}
-        return cls(document["number"], files, document["chain_sha256"])
+        return cls(document["number"], files, document["chain_sha256"], document["writer"])
 
 
 def load_plans(location: LakeLocation) -> DeltaTable:
@@ -82,11 +89,17 @@ def read_commit_time(location: LakeLocation) -> datetime | None:
     return None
 
 
-def create_plan(plans: DeltaTable, plan: Plan) -> None:
+def create_plan(location: LakeLocation, plans: DeltaTable, plan: Plan) -> None:
     """Create the next plan if it is absent.
 
     Raises:
         CommitConflictError: another run planned this batch first.
         LakeError: the plan could not be written.
     """
-    advance(plans, plan.number, metadata={"plan": plan.to_json()})
+    try:
+        advance(plans, plan.number, metadata={"plan": plan.to_json()})
+    except CommitConflictError:
+        # A request that is repeated because its answer was lost finds its own plan there.
+        found = read_plan(location, load_plans(location))
+        if found is None or (found.number, found.writer) != (plan.number, plan.writer):
+            raise

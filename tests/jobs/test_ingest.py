@@ -6,7 +6,7 @@ import gzip
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from datetime import date
 from pathlib import Path
@@ -21,6 +21,7 @@ from pipeline.jobs.ingest_accounting import IngestReport
 from pipeline.jobs.quarantine import list_quarantine, retry_quarantine
 from pipeline.lake import Lake, open_lake_tables
 from pipeline.settings import Caps, IngestSettings, Settings
+from pipeline.source import ListedObject, Source
 from tests.jobs.archives import ACCOUNT, record, write_archive, write_bytes
 
 Ingest = Callable[..., IngestReport]
@@ -232,16 +233,31 @@ def open_lake(path: Path) -> Lake:
     return open_lake_tables(str(path), create=False)
 
 
-def test_a_verifier_fills_the_ledger(source: Path, ingest: Ingest, lake_path: Path) -> None:
-    """A verifier sees each archive's hash before the commit; its verdict lands in the ledger and in the counts."""
-    write_archive(source, [record(1)], 1)
+class VouchForAll:
+    """A verifier that vouches for every archive of which it is shown the hash."""
 
-    def verify(rows: pa.Table) -> pa.Table:
+    def see(self, listed: ListedObject, *, is_new: bool) -> None:
+        """Every object of this test is new."""
+        assert is_new
+
+    def begin(self, sources: Mapping[str, Source], lake: Lake) -> None:
+        """Nothing to read."""
+
+    def __call__(self, rows: pa.Table) -> pa.Table:
+        """Vouch for rows that carry a hash."""
         assert all(len(value) == 64 for value in rows.column("inflated_sha256").to_pylist())
         column = rows.schema.get_field_index("verification")
         return rows.set_column(column, rows.schema.field(column), pa.array(["verified"] * rows.num_rows))
 
-    assert ingest(source, verifier=verify).verification == {"verified": 1}
+    def finish(self, lake: Lake) -> None:
+        """No verdict comes late."""
+
+
+def test_a_verifier_fills_the_ledger(source: Path, ingest: Ingest, lake_path: Path) -> None:
+    """A verifier sees each archive's hash before the commit; its verdict lands in the ledger and in the counts."""
+    write_archive(source, [record(1)], 1)
+
+    assert ingest(source, verifier=VouchForAll()).verification == {"verified": 1}
     assert rows_of(lake_path, "verification", table="archives") == [("verified",)]
 
 
