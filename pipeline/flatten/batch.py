@@ -32,6 +32,7 @@ from pipeline.flatten.times import parse_time
 from pipeline.schema import EVENTS
 
 _DAY_MICROSECONDS = 86_400_000_000
+_DIGEST_BYTES = 32
 _EXPIRATION = "issued_expiration_at"
 
 
@@ -237,17 +238,17 @@ class BatchMaker:
 
     def _hashes(self) -> pa.Array:
         """SHA-256 of each record's bytes."""
-        starts = [start for records in self._archives for start in records.starts.tolist()]
-        ends = [end for records in self._archives for end in records.ends.tolist()]
-        views = [memoryview(records.buffer) for records in self._archives]
-        archive_of = self._filler.archive_of
-        return pa.array(
-            [
-                hashlib.sha256(views[archive_of[row]][starts[row] : ends[row]]).hexdigest()
-                for row in self._order.tolist()
-            ],
-            type=pa.string(),
-        )
+        digests: list[bytes] = []
+        for records in self._archives:
+            view = memoryview(records.buffer)
+            spans = zip(records.starts.tolist(), records.ends.tolist(), strict=True)
+            digests += [hashlib.sha256(view[start:end]).digest() for start, end in spans]
+        # Sorted while still 32 bytes wide, then made hex in one go: no string per record.
+        table = np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, _DIGEST_BYTES)
+        text = table[self._order].tobytes().hex().encode()
+        offsets = np.arange(len(self._order) + 1, dtype=np.int32) * (2 * _DIGEST_BYTES)
+        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(text)]
+        return pa.Array.from_buffers(pa.string(), len(self._order), buffers, 0)
 
     def _derived_columns(self, made: dict[str, pa.Array]) -> dict[str, pa.Array]:
         times = self._columns.time[self._order]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.flatten.memory import compiled, copy_bytes, load8, store8
+from pipeline.flatten.memory import compiled, copy_bytes, entry_point, load8, store8
 from pipeline.flatten.scanner import find_quote
 
 _SLASH, _U, _QUOTE = ord("\\"), ord("u"), ord('"')
@@ -16,7 +16,7 @@ _N, _T, _R, _B, _F = ord("n"), ord("t"), ord("r"), ord("b"), ord("f")
 _NINE, _LOWER = ord("9"), 0x20
 
 
-@compiled
+@entry_point
 def measure_places(order: Any, meta: Any) -> Any:
     """Bytes that the places hold (escapes counted as written, which is never less), and how many are null."""
     total, nulls = 0, 0
@@ -27,7 +27,7 @@ def measure_places(order: Any, meta: Any) -> Any:
     return total, nulls
 
 
-@compiled
+@entry_point
 def gather_places(order: Any, at: Any, meta: Any, offsets: Any, data: Any, validity: Any) -> Any:
     """Copy the bytes of each place; returns the bytes written."""
     target = data.ctypes.data
@@ -126,7 +126,7 @@ def decode_escapes(at: Any, end: Any, target: Any) -> Any:
     return target - start
 
 
-@compiled
+@entry_point
 def gather_codes(order: Any, codes: Any, local: Any, indices: Any, validity: Any) -> Any:
     """Codes to dictionary indices: code c becomes ``local[c]``, -1 is null; returns how many are null."""
     nulls = 0
@@ -141,7 +141,7 @@ def gather_codes(order: Any, codes: Any, local: Any, indices: Any, validity: Any
     return nulls
 
 
-@compiled
+@entry_point
 def gather_booleans(order: Any, values: Any, bits: Any, validity: Any) -> Any:
     """Bytes (0 null, 1 false, 2 true) to Arrow's bits; returns how many are null."""
     nulls = 0
@@ -156,7 +156,7 @@ def gather_booleans(order: Any, values: Any, bits: Any, validity: Any) -> Any:
     return nulls
 
 
-@compiled
+@entry_point
 def leading_bytes(rows: Any, at: Any, meta: Any, keys: Any) -> Any:
     """First eight bytes of each place as a number that sorts as they do."""
     for index in range(len(rows)):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.flatten.memory import address, compiled, equal_bytes, item, load8, load64, put
+from pipeline.flatten.memory import address, compiled, entry_point, equal_bytes, item, load8, load64, put
 
 _MIX, _FOLD = np.uint64(0x9E3779B97F4A7C15), np.uint64(32)
 _ROTATE, _BACK = np.uint64(23), np.uint64(41)
@@ -62,7 +62,7 @@ class Interner:
         _fill_table(address(self.block))
 
 
-@compiled
+@entry_point
 def _fill_table(block: Any) -> Any:
     """Put every entry into an empty table."""
     table, mask = item(block, TABLE), item(block, MASK)

@@ -12,7 +12,10 @@ factor of three, and unsigned integers turn into floats where they meet a litera
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -30,17 +33,33 @@ def address(array: Any) -> int:
     return int(array.ctypes.data)
 
 
+_OPTIONS: dict[str, Any] = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
+
+
 def compiled(function: Callable[..., Any]) -> Any:
+    """Compile ``function`` as a part of the entry points that call it: no GIL, no bounds checks."""
+    return numba.njit(**_OPTIONS)(function)
+
+
+def entry_point(function: Callable[..., Any]) -> Any:
     """Compile ``function`` on its first call and keep the machine code on disk where a folder can be written.
 
-    Releases the GIL, does no bounds checks. Without a writable folder (read-only installation and no home) the
-    code is compiled in each process instead.
+    Without one (a read-only installation and no home) it is compiled in each process instead. numba looks for a
+    newer source in the function's own file only; here the code of the whole room counts, for it is all inlined.
     """
-    options: dict[str, Any] = {"nogil": True, "boundscheck": False, "error_model": "numpy"}
     try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # numba: "no locator available", at decoration
-        return numba.njit(**options)(function)
+        dispatcher = numba.njit(cache=True, **_OPTIONS)(function)
+        dispatcher._cache._cache_file._source_stamp = _room_stamp()
+    except (RuntimeError, AttributeError):  # numba: "no locator available"; or a numba that keeps its cache elsewhere
+        return numba.njit(**_OPTIONS)(function)
+    return dispatcher
+
+
+@lru_cache(maxsize=1)
+def _room_stamp() -> str:
+    """Hash of the room's sources."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
 
 
 def _pointer(builder: Any, address: Any, kind: Any) -> Any:

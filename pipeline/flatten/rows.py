@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.flatten.interning import COUNT, META, has_room, intern_bytes
-from pipeline.flatten.memory import compiled, copy_bytes, equal_bytes, item, load8, put, store8
+from pipeline.flatten.memory import compiled, copy_bytes, entry_point, equal_bytes, item, load8, put, store8
 from pipeline.flatten.redaction import MARKER
 from pipeline.flatten.scanner import (
     ARRAY,
@@ -335,7 +335,7 @@ def row_kind(state: Any) -> Any:
     return ((source << 32) | item(state.code, state.name_column * state.row_count + state.row)) + 1
 
 
-@compiled
+@entry_point
 def add_kind(states: Any, key: Any, rule: Any) -> Any:
     """Keep the rule of a new pair."""
     state = states[0]
@@ -417,7 +417,7 @@ def _fill_row(state: Any) -> Any:
     return DONE if _fill_promoted(state, rule) else ODD
 
 
-@compiled
+@entry_point
 def fill_rows(states: Any) -> Any:
     """Fill rows from ``row`` on; returns why it came back. ``row`` is then the row to go on with."""
     state = states[0]
@@ -438,7 +438,7 @@ def fill_rows(states: Any) -> Any:
     return FINISHED
 
 
-@compiled
+@entry_point
 def pending_kind(states: Any) -> Any:
     """The pair that ``fill_rows`` asked a rule for."""
     return row_kind(states[0])

@@ -18,6 +18,7 @@ from pipeline.flatten.memory import (
     WIDTH,
     compiled,
     count_trailing_zeros,
+    entry_point,
     equal_bytes,
     item,
     load8,
@@ -103,7 +104,7 @@ SCAN_SIZES = {
 """Elements of the arrays that the scanner works in."""
 
 
-@compiled
+@entry_point
 def hash_key(at: Any, length: Any, node: Any) -> Any:
     """Hash of a key by its first and last eight bytes, its length and where it stands; eight bytes are read."""
     first = load64(at)

@@ -169,8 +169,10 @@ def mutated_records(draw: st.DrawFn) -> bytes:
     end = draw(st.integers(at, min(len(raw), at + 6)))
     piece = draw(
         st.sampled_from(
-            [b"", b'"', b"\\", b"\\u0074", b"\\u0000", b"\\ud83d", b"\x00", b"\xff", b",", b"}", b"{", b"[", b"]", b":"]
-            + [b"NaN", b"1e999", b"0", b'"sessionToken":"x",', b"\\/", b'\\"', b" ", b"null"]
+            [
+                *(b"", b'"', b"\\", b"\\u0074", b"\\u0000", b"\\ud83d", b"\x00", b"\xff", b",", b"}", b"{", b"[", b"]"),
+                *(b":", b"NaN", b"1e999", b"0", b'"sessionToken":"x",', b"\\/", b'\\"', b" ", b"null"),
+            ]
         )
     )
     return raw[:at] + piece + raw[end:]
