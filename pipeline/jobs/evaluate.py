@@ -100,7 +100,8 @@ def evaluate(
             name, known = f"seed {seed}", result.known_events
             count_corpus(numbers, result.labels, result.findings, days=days, name=name, known_events=known)
             count_baselines(baselines, result.writes, result.labels, days=days)
-        sys.stderr.write(f"seed {seed}: {len(result.findings)} findings\n")
+        strict, precision = numbers.overall(numbers.strict).ratio, numbers.precision.ratio
+        sys.stderr.write(f"seed {seed} done; so far strict recall {strict}, precision {precision}\n")
     return numbers, baselines
 
 
