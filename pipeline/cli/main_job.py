@@ -13,7 +13,14 @@ from typing import Annotated
 import typer
 
 from pipeline.cli import options as o
+from pipeline.cli.evidence import KeysFile
 
+Verify = Annotated[
+    bool,
+    typer.Option(
+        "--verify/--no-verify", help="Check archives against the signed digests found among them, in the same read."
+    ),
+]
 WatchSeconds = Annotated[
     float | None,
     typer.Option("--watch", metavar="SECONDS", min=0.1, help="Run again every SECONDS until SIGTERM or Ctrl-C."),
@@ -53,6 +60,8 @@ def run(
     until: o.Until = None,
     fail_on: o.FailOn = None,
     count_all: o.CountAll = False,
+    verify: Verify = True,
+    keys: KeysFile = None,
     endpoint_url: o.EndpointUrl = None,
     region: o.Region = None,
     profile: o.Profile = None,
@@ -77,6 +86,8 @@ def run(
         until=end,
         fail_on=fail_on.value if fail_on else None,
         count_all=count_all,
+        verify=verify,
+        keys=keys,
     )
     with show_progress(log_format) as progress:
         if watch is None:
@@ -95,6 +106,8 @@ def ingest(
     lake: o.Lake = o.DEFAULT_LAKE,
     since: o.Since = None,
     until: o.Until = None,
+    verify: Verify = True,
+    keys: KeysFile = None,
     endpoint_url: o.EndpointUrl = None,
     region: o.Region = None,
     profile: o.Profile = None,
@@ -112,7 +125,7 @@ def ingest(
         settings_file, endpoint_url=endpoint_url, region=region, profile=profile, role_arn=role_arn
     )
     first, end = o.read_period(since, until)
-    request = RunRequest(sources=tuple(sources), lake=lake, since=first, until=end)
+    request = RunRequest(sources=tuple(sources), lake=lake, since=first, until=end, verify=verify, keys=keys)
     with show_progress(log_format) as progress:
         report_of_ingest = ingest_only(request, settings, progress=progress)
     show_ingest(report_of_ingest, as_json=as_json)

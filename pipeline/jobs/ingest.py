@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -26,14 +27,29 @@ from pipeline.jobs.ingest_tasks import ArchiveTask, Retry, TaskResult, WorkerCon
 from pipeline.jobs.ingest_worker import peak_rss_bytes
 from pipeline.jobs.lake_access import open_job_lake
 from pipeline.jobs.progress import Progress, Silent
+from pipeline.lake.batch import LEDGER_ROWS, QUARANTINE_ROWS, BatchPart
 from pipeline.lake.distinct import count_new_events
 from pipeline.lake.lake import Lake
 from pipeline.settings import Settings
 from pipeline.source import ListedObject, Source, open_source
 
-Verifier = Callable[[pa.Table], pa.Table]
-"""Takes ledger rows (LEDGER_ROWS) before they are committed and returns them with ``verification``, ``digest_uri`` and
-``digest_key_fingerprint`` filled in; ``inflated_sha256`` is what a digest vouches for."""
+
+class Verifier(Protocol):
+    """Judges archives by digests while they are read; ``pipeline.jobs.verify_ingest`` has one."""
+
+    def see(self, listed: ListedObject, *, is_new: bool) -> None:
+        """Called with every object as it is listed, those that the lake has included."""
+
+    def begin(self, sources: Mapping[str, Source], lake: Lake) -> None:
+        """Called when all is listed, before anything is read."""
+
+    def __call__(self, rows: pa.Table) -> pa.Table:
+        """Return ledger rows (LEDGER_ROWS), before they are committed, with ``verification``, ``digest_uri`` and
+        ``digest_key_fingerprint`` filled in; ``inflated_sha256`` is what a digest vouches for."""
+
+    def finish(self, lake: Lake) -> pa.Table | None:
+        """Called when all is committed; may return new ledger rows for archives of earlier runs."""
+
 
 _LISTING, _READING, _COUNTING = "listing", "reading", "counting"
 _LOCAL_COUNT_ROWS = 200_000
@@ -84,7 +100,9 @@ def ingest_sources(
     run.begin(lake, opened, executor)
     try:
         objects = run.list_objects(since, until, retry_quarantined=retry_quarantined)
+        run.begin_verification()
         run.read_objects(objects)
+        run.finish_verification()
         distinct = run.count_distinct()
     finally:
         run.pool.close()
@@ -134,6 +152,8 @@ class _IngestRun:
         with self.timed(_LISTING), self.stage(_LISTING, None, "objects"):
             for listed in self._list_sources(since, until, may_be_empty=retry_quarantined):
                 key = (listed.uri, listed.version)
+                if self.verifier is not None:
+                    self.verifier.see(listed, is_new=key not in self.known)
                 if retry_quarantined:
                     if key in self.retries:
                         fresh.setdefault(key, listed)
@@ -212,6 +232,25 @@ class _IngestRun:
         if self.verifier is None:
             return result
         return replace(result, part=replace(result.part, ledger=self.verifier(result.part.ledger)))
+
+    def begin_verification(self) -> None:
+        """Let the verifier read digests beside the archives."""
+        if self.verifier is not None:
+            with self.timed("verify"):
+                self.verifier.begin(self.sources, self.lake)
+
+    def finish_verification(self) -> None:
+        """Commit verdicts on archives of earlier runs whose digests came now: new rows for the same versions."""
+        if self.verifier is None:
+            return
+        with self.timed("verify"):
+            rows = self.verifier.finish(self.lake)
+        if rows is not None:
+            with self.timed("commit"):
+                part = BatchPart((), rows.select(LEDGER_ROWS.names), QUARANTINE_ROWS.empty_table())
+                outcome = self.lake.commit_batch([part])
+            if outcome.batch_number is not None:
+                self.last_batch = outcome.batch_number
 
     def count_distinct(self) -> int:
         """Events of this run that the lake did not have before it, over the dates that it touched."""

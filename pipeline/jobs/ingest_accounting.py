@@ -56,6 +56,8 @@ class IngestReport:
         timings_seconds: stage -> wall-clock seconds of the coordinator.
         worker_seconds: step -> seconds summed over workers.
         peak_rss_bytes: peak of resident memory: the coordinator and its workers together.
+        has_unverified: an object that digests judge is neither verified nor pending.
+        verification_problem: why digests that are there could not be checked; "" where they were.
     """
 
     sources: tuple[str, ...]
@@ -74,11 +76,13 @@ class IngestReport:
     timings_seconds: Mapping[str, float]
     worker_seconds: Mapping[str, float]
     peak_rss_bytes: int
+    has_unverified: bool = False
+    verification_problem: str = ""
 
     @property
     def exit_code(self) -> int:
-        """3 where this run quarantined or failed something, else 0."""
-        return 3 if self.quarantine_total or self.archives["failed"] else 0
+        """3 where this run quarantined or failed something, or what it judged failed verification; else 0."""
+        return 3 if self.quarantine_total or self.archives["failed"] or self.has_unverified else 0
 
 
 @dataclass

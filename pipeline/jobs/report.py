@@ -22,8 +22,9 @@ from pipeline import __version__
 from pipeline.errors import PipelineError, UsageError
 from pipeline.finding import SEVERITIES, Finding
 from pipeline.findings import collect_findings
-from pipeline.jobs.coverage import looked_at, map_coverage, select_period, summarise_coverage
+from pipeline.jobs.coverage import looked_at, map_coverage, select_hours, select_period, summarise_coverage
 from pipeline.jobs.ingest_accounting import IngestReport
+from pipeline.jobs.verify_hours import read_hours
 from pipeline.lake import Lake
 from pipeline.report import (
     ReportInput,
@@ -98,7 +99,9 @@ def write_report(
     tables = _read_tables(lake)
     findings = [item for item in collect_findings(*tables.finding_tables) if _is_inside(item, since, until)]
     ledger = select_period(lake.ledger(), since, until)
-    run = _describe_run(lake, ledger, ingest, started_at, finished_at, timings_seconds, peak_rss_bytes)
+    hours = read_hours(lake)
+    hours = None if hours is None else select_hours(hours, since, until)
+    run = _describe_run(lake, ledger, hours, ingest, started_at, finished_at, timings_seconds, peak_rss_bytes)
     timeline = _bound(tables.timeline, since, until).sort_by(
         [("event_time", "ascending"), ("recipient_account_id", "ascending"), ("event_id", "ascending")]
     )
@@ -111,10 +114,10 @@ def write_report(
         timeline=timeline,
         scores=scores,
         principals=_describe_principals(tables.principals),
-        coverage=map_coverage(ledger),
+        coverage=map_coverage(ledger, hours),
         period=("" if since is None else since.isoformat(), "" if until is None else until.isoformat()),
         settings=_shown_settings(settings),
-        notes=notes,
+        notes=[*notes, *_note_verification(run)],
     )
     files = {
         "findings.json": render_findings(findings),
@@ -170,6 +173,7 @@ def _bound(table: pa.Table, since: date | None, until: date | None) -> pa.Table:
 def _describe_run(
     lake: Lake,
     ledger: pa.Table,
+    hours: pa.Table | None,
     ingest: IngestReport | None,
     started_at: datetime,
     finished_at: datetime,
@@ -178,7 +182,9 @@ def _describe_run(
 ) -> dict[str, Any]:
     looked = looked_at(ledger)
     regions = _list_regions(lake) if looked.column("region").null_count else None
-    verification = dict(ingest.verification) if ingest is not None and ingest.verification else None
+    coverage = summarise_coverage(ledger, event_regions=regions, hours=hours)
+    if ingest is not None and ingest.verification_problem:
+        coverage["verification_problem"] = ingest.verification_problem
     return build_run(
         version=__version__,
         started_at=started_at,
@@ -186,7 +192,7 @@ def _describe_run(
         sources=ingest.sources if ingest else (),
         archives=ingest.archives if ingest else _NO_COUNTS,
         records=ingest.records if ingest else _NO_RECORDS,
-        coverage=summarise_coverage(ledger, event_regions=regions, verification=verification),
+        coverage=coverage,
         quarantine=ingest.quarantine if ingest else (),
         quarantine_total=ingest.quarantine_total if ingest else 0,
         timings_seconds=timings_seconds,
@@ -201,6 +207,16 @@ def _list_regions(lake: Lake) -> set[tuple[str | None, str | None]]:
     for batch in lake.snapshot().open_dataset("events").to_batches(columns=["aws_region"]):
         found.update(batch.column(0).unique().to_pylist())
     return {(None, region) for region in found}
+
+
+def _note_verification(run: Mapping[str, Any]) -> list[str]:
+    """Sentences for the top of the page where digests tell of something wrong, or could not be checked."""
+    coverage, notes = run["coverage"], []
+    if "verification_problem" in coverage:
+        notes.append(f"Digests were not checked: {coverage['verification_problem']}.")
+    if coverage.get("problems_total"):
+        notes.append(f"Verification failed for {coverage['problems_total']:,} objects; run.json names them.")
+    return notes
 
 
 def _describe_principals(table: pa.Table) -> pa.Table:

@@ -23,6 +23,7 @@ from pipeline.jobs.ingest_worker import peak_rss_bytes
 from pipeline.jobs.lake_access import open_job_lake
 from pipeline.jobs.progress import Progress, Silent
 from pipeline.jobs.report import ReportOutcome, write_report
+from pipeline.jobs.verify_ingest import RunVerifier
 from pipeline.settings import Settings
 
 INCOMPLETE, FINDING_REACHED = 3, 4
@@ -40,6 +41,8 @@ class RunRequest:
     until: date | None = None
     fail_on: str | None = None
     count_all: bool = False
+    verify: bool = True
+    keys: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +137,24 @@ def watch_sources(
 def _ingest(request: RunRequest, settings: Settings, progress: Progress, stop: threading.Event | None) -> IngestReport:
     """List further than the report's period: history and baselines reach back, and delivery may come late."""
     earlier, later = timedelta(settings.detection.lookback_days), timedelta(settings.ingest.late_days)
-    return ingest_sources(
+    since = None if request.since is None else request.since - earlier
+    until = None if request.until is None else request.until + later
+    verifier = None
+    if request.verify:
+        verifier = RunVerifier(settings, request.keys, note=progress.note, since=since, until=until)
+    report = ingest_sources(
         request.sources,
         request.lake,
         settings,
-        since=None if request.since is None else request.since - earlier,
-        until=None if request.until is None else request.until + later,
+        since=since,
+        until=until,
         progress=progress,
+        verifier=verifier,
         should_stop=(lambda: False) if stop is None else stop.is_set,
     )
+    if verifier is None:
+        return report
+    return replace(report, has_unverified=verifier.has_failures, verification_problem=verifier.problem)
 
 
 def _build_and_report(

@@ -21,6 +21,7 @@ from pipeline.archive import (
     Judgement,
     Keyring,
     MissingDigest,
+    Place,
     inflate_archive,
     judge_digests,
     parse_digest,
@@ -87,18 +88,26 @@ def fetch_digests(sources: Mapping[str, Source], listed: Iterable[ListedObject],
     return found
 
 
-def attest(found: Sequence[ReadDigest], get_keys: GetKeys, locator: Locator) -> Attestation:
+def attest(
+    found: Sequence[ReadDigest],
+    get_keys: GetKeys,
+    locator: Locator,
+    *,
+    unread: frozenset[Place] | set[Place] = frozenset(),
+) -> Attestation:
     """Check signatures, places and links.
 
     Args:
         found: all digests.
         get_keys: brings the keys that some digests name; asked once, and only where there are digests.
         locator: of the run's sources.
+        unread: places of digests that are there but were judged in an earlier run.
 
     Returns:
         What they prove.
     """
-    keyring = get_keys([need for item in found if (need := _key_need(item)) is not None]) if found else Keyring(())
+    needs = [describe_need(item.listed, item.digest, item.metadata) for item in found if item.digest is not None]
+    keyring = get_keys(needs) if needs else Keyring(())
     problems: dict[str, str] = {}
     good: dict[str, tuple[ListedObject, Digest]] = {}
     for item in found:
@@ -111,7 +120,7 @@ def attest(found: Sequence[ReadDigest], get_keys: GetKeys, locator: Locator) -> 
     locator.learn(good.values())
     problems |= list_moved(locator, good)
     digests = tuple(_describe(item, problems[item.listed.uri], locator) for item in found)
-    verdicts, missing = judge_digests(digests, is_within=locator.is_listed)
+    verdicts, missing = judge_digests(digests, is_within=lambda place: place not in unread and locator.is_listed(place))
     return Attestation(digests, verdicts, tuple(missing), DigestIndex(digests), locator)
 
 
@@ -124,14 +133,13 @@ def _read(listed: ListedObject, outcome: DescribedObject | SourceError, caps: Ca
         return ReadDigest(listed, None, outcome.metadata, f"it cannot be read: {error.message}")
 
 
-def _key_need(item: ReadDigest) -> KeyNeed | None:
-    if item.digest is None:
-        return None
-    key, signed_at = item.listed.archive_key, item.digest.end_at
-    if key.is_backfill and BACKFILL_TIME in item.metadata:
-        signed_at = _read_time(item.metadata[BACKFILL_TIME]) or signed_at
+def describe_need(listed: ListedObject, digest: Digest, metadata: Mapping[str, str]) -> KeyNeed:
+    """The key that a digest names, and where and when it was in use."""
+    key, signed_at = listed.archive_key, digest.end_at
+    if key.is_backfill and BACKFILL_TIME in metadata:
+        signed_at = _read_time(metadata[BACKFILL_TIME]) or signed_at
     regions = dict.fromkeys(region for region in (key.region, key.home_region) if region)
-    return KeyNeed(item.digest.fingerprint, tuple(regions), signed_at)
+    return KeyNeed(digest.fingerprint, tuple(regions), signed_at)
 
 
 def _describe(item: ReadDigest, problem: str, locator: Locator) -> DigestObject:

@@ -6,6 +6,7 @@ where keys were given.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -36,6 +37,11 @@ class KeyNeed:
 
 
 def read_keys(file: Path) -> Keyring:
+    """Read saved keys, ready for checks; see ``read_key_list``."""
+    return Keyring(read_key_list(file))
+
+
+def read_key_list(file: Path) -> list[SigningKey]:
     """Read saved keys.
 
     Raises:
@@ -45,10 +51,29 @@ def read_keys(file: Path) -> Keyring:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the public keys in {file}: {error}") from error
-    return Keyring(parse_saved_keys(text))
+    return parse_saved_keys(text)
 
 
 def fetch_keys(needs: Iterable[KeyNeed], settings: S3Settings) -> Keyring:
+    """Ask CloudTrail for keys, ready for checks; see ``fetch_key_list``."""
+    return Keyring(fetch_key_list(needs, settings))
+
+
+def describe_keys(keys: Iterable[SigningKey]) -> dict[str, list[dict[str, str]]]:
+    """Keys as a saved answer of ListPublicKeys holds them, ordered, each once."""
+    found = {
+        key.fingerprint: {
+            "Fingerprint": key.fingerprint,
+            "Value": base64.b64encode(key.der).decode(),
+            **({} if key.valid_from is None else {"ValidityStartTime": key.valid_from.isoformat()}),
+            **({} if key.valid_to is None else {"ValidityEndTime": key.valid_to.isoformat()}),
+        }
+        for key in keys
+    }
+    return {"PublicKeyList": [found[name] for name in sorted(found)]}
+
+
+def fetch_key_list(needs: Iterable[KeyNeed], settings: S3Settings) -> list[SigningKey]:
     """Ask CloudTrail for the keys of every region that some digests are of.
 
     Raises:
@@ -65,7 +90,7 @@ def fetch_keys(needs: Iterable[KeyNeed], settings: S3Settings) -> Keyring:
             spans[need.regions[rank]] = min(first, need.signed_at), max(last, need.signed_at)
         for key in _ask(spans, settings):
             keys.setdefault(key.fingerprint, []).append(key)
-    return Keyring(key for held in keys.values() for key in held)
+    return [key for held in keys.values() for key in held]
 
 
 def _ask(spans: dict[str, tuple[datetime, datetime]], settings: S3Settings) -> list[SigningKey]:

@@ -2,7 +2,7 @@
 -- purpose: Why each finding has its class and its score: what was seen, and what it added.
 -- grain:   one row per (finding_id, code)
 -- order:   finding_id, position, code
--- inputs:  int_findings, stg_finding_ids
+-- inputs:  int_findings, stg_finding_ids, fct_finding_evidence
 -- params:  $history_min_days
 -- stored:  full
 -- columns: position  order within the finding
@@ -238,6 +238,27 @@ score as (
     where score < total_points
 ),
 
+-- A verdict is there only where digests were checked: without any, coverage says so once for the whole report.
+evidence as (
+    select
+        finding_id, 70 as position, 'unverified_evidence' as code,
+        concat(
+            count(*) filter (where verification is distinct from 'verified'), ' of the ', count(*),
+            ' events it rests on lie in archives that no digest vouches for: ',
+            array_to_string(
+                list_sort(
+                    list(distinct coalesce(verification, 'not checked'))
+                        filter (where verification is distinct from 'verified')
+                ),
+                ', '
+            )
+        ) as text,
+        0 as points
+    from fct_finding_evidence
+    group by finding_id
+    having count(verification) > 0 and count(*) filter (where verification is distinct from 'verified') > 0
+),
+
 reasons as (
     select * from impact
     union all
@@ -250,6 +271,8 @@ reasons as (
     select * from compromise
     union all
     select * from score
+    union all
+    select * from evidence
 )
 
 select

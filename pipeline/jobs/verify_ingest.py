@@ -1,0 +1,249 @@
+"""Verification in the same read: digests first, then each archive's ledger row from the hash that reading it gave.
+
+What enters: what ingest lists, and ledger rows before they are committed. What leaves: the rows with their verdicts,
+new rows for archives whose digest came later, and the hours that digests tell. This job must never read an archive, nor
+fail a run because keys cannot be had: then coverage is unknown, and that is said.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.archive import SOUND, ArchivePlace, Judgement, Keyring, MissingDigest, Place, Verdict
+from pipeline.errors import PipelineError
+from pipeline.jobs.verify_digests import Attestation, attest, fetch_digests
+from pipeline.jobs.verify_hours import HOURS_MODEL, describe_hours, merge_hours, read_hours
+from pipeline.jobs.verify_keys import KeyNeed, fetch_keys, read_keys
+from pipeline.jobs.verify_places import Locator
+from pipeline.lake import Lake
+from pipeline.settings import Settings
+from pipeline.source import ListedObject, ObjectKind, Source, parse_key
+
+_DAY = timedelta(days=1)
+_READ = ("committed", "empty", "quarantined")
+_FEW_ATTEMPTS, _SHORT_WAIT_SECONDS = 2, 5.0  # a run must not hang because CloudTrail's API is out of reach
+_LATER = (str(Verdict.PENDING), str(Verdict.NO_DIGEST))
+
+
+@dataclass
+class RunVerifier:
+    """The verifier of one ingest run; see ``pipeline.jobs.ingest.Verifier`` for when each method is called.
+
+    Args:
+        settings: how to reach S3 and CloudTrail, caps.
+        keys_file: saved answers of ListPublicKeys; without, CloudTrail is asked where a source is a bucket.
+        note: told once where digests are there and cannot be checked.
+        since: earliest delivery date listed.
+        until: delivery date after the last listed.
+    """
+
+    settings: Settings
+    keys_file: Path | None = None
+    note: Callable[[str], None] = lambda text: None
+    since: date | None = None
+    until: date | None = None
+    problem: str = ""
+    counts: Counter[str] = field(default_factory=Counter)
+    _digests: list[ListedObject] = field(default_factory=list)
+    _present: set[int] = field(default_factory=set)
+    _days: set[date | None] = field(default_factory=set)
+    _names: list[ListedObject] = field(default_factory=list)
+    _earlier: pa.Table | None = None
+    _future: Future[Attestation | None] | None = None
+    _pool: ThreadPoolExecutor | None = None
+    _keyring: Keyring | None = None
+    _uncovered: list[ArchivePlace] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Read the keys first: a wrong file is told before anything is read."""
+        if self.keys_file is not None:
+            self._keyring = read_keys(self.keys_file)
+
+    def see(self, listed: ListedObject, *, is_new: bool) -> None:
+        """Take in one listed object."""
+        kind = listed.archive_key.kind
+        if kind == ObjectKind.DIGEST:
+            self._digests.append(listed)
+            return
+        self._present.add(hash(listed.uri))
+        if not listed.bucket:
+            self._names.append(listed)
+        if is_new and kind == ObjectKind.ARCHIVE:
+            self._days.add(listed.archive_key.delivery_date)
+
+    def begin(self, sources: Mapping[str, Source], lake: Lake) -> None:
+        """Start reading the digests that matter to what is new, beside the reading of archives."""
+        if not self._digests:
+            return
+        self._earlier = read_hours(lake)
+        wanted = self._select()
+        if not wanted:
+            return
+        if self._keyring is None and not any(item.bucket for item in wanted):
+            self._say("digests are there, but no public keys: give them with --keys FILE")
+            return
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="digests")
+        self._future = self._pool.submit(self._attest, dict(sources), wanted)
+
+    def __call__(self, rows: pa.Table) -> pa.Table:
+        """Fill the verdicts of ledger rows in."""
+        attestation = self._attestation()
+        if attestation is None:
+            return rows
+        rows = self._judge_rows(rows, attestation)
+        archives = rows.filter(pc.equal(rows.column("kind"), str(ObjectKind.ARCHIVE)))
+        self.counts.update(verdict for verdict in archives.column("verification").to_pylist() if verdict)
+        return rows
+
+    def finish(self, lake: Lake) -> pa.Table | None:
+        """Keep what the digests tell, and return new ledger rows for archives that they now vouch for.
+
+        Returns:
+            Rows of LEDGER_ROWS, or ``None`` where nothing changed.
+        """
+        attestation = self._attestation()
+        if self._pool is not None:
+            self._pool.shutdown()
+        if attestation is None:
+            return None
+        missing = self._list_missing(attestation)
+        gone: dict[str, list[str]] = {}
+        for log_file, digest in attestation.index.list_gone(_Nothing(), attestation.locator.is_within):
+            uri = attestation.locator.uri_of(Place(log_file.bucket, log_file.key))
+            if hash(uri) not in self._present:
+                gone.setdefault(digest.uri, []).append(uri)
+        versions = {item.uri: item.version for item in self._digests}
+        lake.write_model(HOURS_MODEL, merge_hours(self._earlier, describe_hours(attestation, versions, gone, missing)))
+        self.counts[str(Verdict.MISSING)] += len(missing) + sum(len(uris) for uris in gone.values())
+        known = self._known_digests()
+        fresh = [item.uri for item in self._digests if (item.uri, item.version) not in known]
+        self.counts.update(str(attestation.verdicts[uri].verdict) for uri in fresh)
+        return self._judge_again(lake, attestation)
+
+    @property
+    def has_failures(self) -> bool:
+        """Whether anything that this run judged is neither verified nor pending."""
+        return any(count for verdict, count in self.counts.items() if verdict not in SOUND)
+
+    def _select(self) -> list[ListedObject]:
+        """Digests not read before, those of the days of new archives, and a day around both."""
+        known = self._known_digests()
+        days = set(self._days)
+        days |= {item.archive_key.delivery_date for item in self._digests if (item.uri, item.version) not in known}
+        if not days:
+            return []
+        around = {day + step for day in days if day is not None for step in (-_DAY, 0 * _DAY, _DAY)}
+        return [item for item in self._digests if None in days or item.archive_key.delivery_date in around | {None}]
+
+    def _known_digests(self) -> set[tuple[str, str]]:
+        if self._earlier is None:
+            return set()
+        names = ("digest_uri", "digest_version")
+        return set(zip(*(self._earlier.column(name).to_pylist() for name in names), strict=True))
+
+    def _attest(self, sources: dict[str, Source], wanted: list[ListedObject]) -> Attestation | None:
+        locator = Locator(sources.values(), [*self._names, *wanted], since=self.since, until=self.until)
+        unread = {locator.place_of(item) for item in self._digests} - {locator.place_of(item) for item in wanted}
+        found = fetch_digests(sources, wanted, self.settings.caps)
+        try:
+            return attest(found, self._get_keys, locator, unread=unread)
+        except PipelineError as error:  # only keys can fail here, and a run goes on without them
+            self._say(f"digests are there, but CloudTrail's public keys could not be had: {error}")
+            return None
+
+    def _get_keys(self, needs: Sequence[KeyNeed]) -> Keyring:
+        if self._keyring is not None:
+            return self._keyring
+        s3 = self.settings.s3
+        quick = replace(
+            s3,
+            max_attempts=min(s3.max_attempts, _FEW_ATTEMPTS),
+            connect_timeout_seconds=min(s3.connect_timeout_seconds, _SHORT_WAIT_SECONDS),
+        )
+        return fetch_keys(needs, quick)
+
+    def _attestation(self) -> Attestation | None:
+        return None if self._future is None else self._future.result()
+
+    def _say(self, text: str) -> None:
+        self.problem = text
+        self.note(text)
+
+    def _judge_rows(self, rows: pa.Table, attestation: Attestation) -> pa.Table:
+        names = (
+            "archive_uri", "archive_key", "source_uri", "kind", "outcome", "account_id", "region", "delivery_date",
+            "inflated_sha256", "detail", "reason",
+        )  # fmt: skip
+        judged: list[tuple[str | None, str | None, str | None]] = []
+        for values in zip(*(rows.column(name).to_pylist() for name in names), strict=True):
+            judged.append(self._judge_row(dict(zip(names, values, strict=True)), attestation))
+        for at, name in enumerate(("verification", "digest_uri", "digest_key_fingerprint")):
+            position = rows.schema.get_field_index(name)
+            values = pa.array([item[at] for item in judged], pa.string())
+            rows = rows.set_column(position, rows.schema.field(position), values)
+        return rows
+
+    def _judge_row(self, row: Mapping[str, Any], attestation: Attestation) -> tuple[str | None, str | None, str | None]:
+        if row["kind"] == ObjectKind.DIGEST:
+            verdict = attestation.verdicts.get(row["archive_uri"])
+            return (None, None, None) if verdict is None else _columns(verdict)
+        if row["outcome"] not in _READ or row["kind"] != ObjectKind.ARCHIVE or row["reason"] == "unchanged_content":
+            return None, None, None
+        place = _place_of(row)
+        problem = "" if row["inflated_sha256"] else f"it cannot be read: {row['detail']}"
+        judgement = attestation.index.judge(place, row["inflated_sha256"], problem)
+        if judgement.verdict in (Verdict.PENDING, Verdict.NO_DIGEST):
+            self._uncovered.append(place)
+        return _columns(judgement)
+
+    def _list_missing(self, attestation: Attestation) -> list[MissingDigest]:
+        found = [*attestation.missing, *attestation.index.list_overdue(self._uncovered)]
+        unique = {one.place: one for one in found if attestation.locator.is_within(one.place)}
+        return list(unique.values())
+
+    def _judge_again(self, lake: Lake, attestation: Attestation) -> pa.Table | None:
+        """Rows of archives that were read before their digest was there, where it now says something."""
+        if self._earlier is None:
+            return None
+        ledger = lake.ledger()
+        waiting = pc.is_in(ledger.column("verification"), value_set=pa.array(_LATER))
+        rows = ledger.filter(waiting)
+        judged = self._judge_rows(rows, attestation)
+        changed = pc.not_equal(judged.column("verification"), rows.column("verification"))
+        judged = judged.filter(pc.fill_null(changed, False))
+        self.counts.update(judged.column("verification").to_pylist())
+        return judged if judged.num_rows else None
+
+
+class _Nothing:
+    """Contains no place: gone archives are told by their URIs, of which the listing kept hashes."""
+
+    def __contains__(self, place: object) -> bool:
+        return False
+
+
+def _place_of(row: Mapping[str, Any]) -> ArchivePlace:
+    uri = str(row["archive_uri"])
+    if uri.startswith("s3://"):
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        place = Place(bucket, key)
+    else:
+        place = Place(row["source_uri"], row["archive_key"])
+    at = parse_key(place.key).delivered_at
+    return ArchivePlace(place, row["account_id"] or "", row["region"] or "", at, row["delivery_date"])
+
+
+def _columns(judgement: Judgement) -> tuple[str, str | None, str | None]:
+    digest = judgement.digest
+    if digest is None or digest.digest is None:
+        return str(judgement.verdict), None, None
+    return str(judgement.verdict), digest.uri, digest.digest.fingerprint
