@@ -53,13 +53,7 @@ def saml_session(
         _STS_FRONT,
         provider,
     )
-    response = answer(ids, role, person.email, key, time + seconds) | {
-        "subject": person.email,
-        "subjectType": "persistent",
-        "issuer": f"https://portal.sso.{region}.amazonaws.com/saml/assertion/{org.organization_id}",
-        "audience": "https://signin.aws.amazon.com/saml",
-        "nameQualifier": org.ids.branch("qualifier").letters(28) + "=",
-    }
+    response = answer(ids, role, person.email, key, time + seconds) | _assertion(org, person, region)
     request = {
         "sAMLAssertionID": f"_{ids.uuid()}",
         "roleSessionName": person.email,
@@ -71,11 +65,20 @@ def saml_session(
         *role_resource(role),
         {"accountId": role.account_id, "type": "AWS::IAM::SAMLProvider", "ARN": provider},
     ]
-    event = render_event(
-        ids, who, time, Entry(STS, "AssumeRoleWithSAML", region, request, response, True, None, resources)
-    )
+    entry = Entry(STS, "AssumeRoleWithSAML", region, request, response, True, None, resources)
+    event = render_event(ids, who, time, entry)
     names = (f"{provider}|{person.email}", person.email, f"{org.saml_name}:{person.email}")
     return Issued(session, [event], event.event_id, provider, names)
+
+
+def _assertion(org: Organisation, person: Person, region: str) -> dict[str, str]:
+    return {
+        "subject": person.email,
+        "subjectType": "persistent",
+        "issuer": f"https://portal.sso.{region}.amazonaws.com/saml/assertion/{org.organization_id}",
+        "audience": "https://signin.aws.amazon.com/saml",
+        "nameQualifier": org.ids.branch("qualifier").letters(28) + "=",
+    }
 
 
 def oidc_session(
