@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -46,7 +46,7 @@ def number_rows(rows: pa.Table, batch_number: int, chain: str) -> tuple[pa.Table
     columns["chain_sha256"] = pa.nulls(count, pa.string())
     table = pa.table([columns[name] for name in ARCHIVES.names], schema=ARCHIVES)
     links = []
-    for row in table.select(_HASHED_COLUMNS).to_pylist():
+    for row in _hashed_values(table):
         chain = _link(chain, row)
         links.append(chain)
     position = ARCHIVES.get_field_index("chain_sha256")
@@ -65,15 +65,19 @@ def find_chain_break(ledger: pa.Table, chain: str = "0" * 64) -> int | None:
     """
     ordered = ledger.sort_by([("batch_number", "ascending"), ("batch_position", "ascending")])
     stated = ordered.column("chain_sha256").to_pylist()
-    for position, row in enumerate(ordered.select(_HASHED_COLUMNS).to_pylist()):
+    for position, row in enumerate(_hashed_values(ordered)):
         chain = _link(chain, row)
         if chain != stated[position]:
             return position
     return None
 
 
-def _link(chain: str, row: dict[str, Any]) -> str:
-    text = json.dumps([chain, *(row[name] for name in _HASHED_COLUMNS)], default=_plain, separators=(",", ":"))
+def _hashed_values(rows: pa.Table) -> Iterator[tuple[Any, ...]]:
+    return zip(*(rows.column(name).to_pylist() for name in _HASHED_COLUMNS), strict=True)
+
+
+def _link(chain: str, row: tuple[Any, ...]) -> str:
+    text = json.dumps([chain, *row], default=_plain, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
