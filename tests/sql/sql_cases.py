@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,7 @@ import yaml
 
 from pipeline import schema
 from pipeline.models.audit import audit_columns, audit_grain
-from pipeline.models.engine import EngineLimits, forget_relation, load_seed, open_engine
+from pipeline.models.engine import EngineLimits, load_seed, open_engine
 from pipeline.models.folder import Model, load_models, seed_files, sql_folder
 from pipeline.models.params import model_params
 from pipeline.settings import DetectionSettings
@@ -88,50 +88,61 @@ def _params(folder: Path) -> dict[str, Any]:
     return params
 
 
-def _ancestors(name: str) -> Iterator[str]:
-    for item in all_models()[name].header.inputs:
-        if item in all_models():
-            yield from _ancestors(item)
-            yield item
-
-
 def _create(connection: duckdb.DuckDBPyConnection, model: Model, params: Mapping[str, Any]) -> None:
     values = {name: params[name] for name in model.header.params}
     order = ", ".join(dict.fromkeys((*model.header.order, *model.header.grain)))
     connection.execute(f"create table {model.name} as select * from ({model.sql}\n) order by {order}", values or None)
 
 
+@cache
+def _empty_models() -> duckdb.DuckDBPyConnection:
+    """Return a connection in which every relation and model exists, made from no rows; made once a process."""
+    connection = open_engine(":memory:", EngineLimits(memory="512MiB", threads=1), scratch=None)
+    for name, columns in OUTSIDE.items():
+        connection.register("no_rows", columns.empty_table())
+        connection.execute(f"create table {name} as from no_rows")
+        connection.unregister("no_rows")
+    for name, path in seed_files(sql_folder()).items():
+        load_seed(connection, name, path)
+    params = model_params(DetectionSettings())
+    for model in all_models().values():
+        _create(connection, model, params)
+    return connection
+
+
 def run_case(case: Case) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Run a case; returns the actual and the expected rows, columns that are null left out of both."""
     folder = case.folder
     model = all_models()[case.model]
-    params = _params(folder)
     known = {"expect", "params", *model.header.inputs}
     strays = sorted(path.name for path in folder.iterdir() if path.stem not in known or path.suffix != ".yaml")
     assert not strays, f"{case}: {strays} are neither expect.yaml, params.yaml nor an input"
-    with open_engine(":memory:", EngineLimits(memory="512MiB", threads=1), scratch=None) as connection:
-        for name, columns in OUTSIDE.items():
-            connection.register(name, columns.empty_table())
-        for name, path in seed_files(sql_folder()).items():
-            load_seed(connection, name, path)
-        for name in dict.fromkeys(_ancestors(case.model)):
-            _create(connection, all_models()[name], params)
-        for name in model.header.inputs:
-            given = folder / f"{name}.yaml"
-            if given.exists():
-                rows = yaml.safe_load(given.read_text(encoding="utf-8")) or []
-                table = _table(rows, connection.sql(f"from {name}").to_arrow_table().schema, given)
-                connection.register("given_rows", table)
-                forget_relation(connection, name)
-                connection.execute(f"create table {name} as from given_rows")
-                connection.unregister("given_rows")
-        inherited = {column for name in model.header.inputs for column in connection.table(name).columns}
-        _create(connection, model, params)
-        audit_columns(model, connection.table(model.name).columns, inherited | AWS_COLUMNS)
-        audit_grain(connection, model, model.name)
-        actual = connection.sql(f"from {model.name}").to_arrow_table().to_pylist()
+    connection = _empty_models()
+    connection.execute("begin transaction")
+    try:
+        actual = _run_model(connection, model, folder)
+    finally:
+        connection.execute("rollback")  # the next case finds every model empty again
     expected = yaml.safe_load((folder / "expect.yaml").read_text(encoding="utf-8")) or []
     return [_bare(row) for row in actual], [_bare(row) for row in expected]
+
+
+def _run_model(connection: duckdb.DuckDBPyConnection, model: Model, folder: Path) -> list[dict[str, Any]]:
+    for name in model.header.inputs:
+        given = folder / f"{name}.yaml"
+        if given.exists():
+            rows = yaml.safe_load(given.read_text(encoding="utf-8")) or []
+            table = _table(rows, connection.sql(f"from {name}").to_arrow_table().schema, given)
+            connection.register("given_rows", table)
+            connection.execute(f"create or replace table {name} as from given_rows")
+            connection.unregister("given_rows")
+    inherited = {column for name in model.header.inputs for column in connection.table(name).columns}
+    connection.execute(f"drop table {model.name}")
+    _create(connection, model, _params(folder))
+    audit_columns(model, connection.table(model.name).columns, inherited | AWS_COLUMNS)
+    audit_grain(connection, model, model.name)
+    found: list[dict[str, Any]] = connection.sql(f"from {model.name}").to_arrow_table().to_pylist()
+    return found
 
 
 def _bare(row: Mapping[str, Any]) -> dict[str, Any]:
