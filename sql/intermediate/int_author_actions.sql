@@ -23,8 +23,10 @@
 
 with events as (
     select
-        event_date, recipient_account_id, session_id, event_source, event_name, event_time, event_id, is_success,
-        is_denied, source_ip_address, user_agent, user_identity_type, user_identity_invoked_by, addendum
+        event_date, recipient_account_id, session_id, event_source, event_name, event_time, is_success, is_denied,
+        source_ip_address, user_agent, user_identity_type, user_identity_invoked_by, addendum,
+        -- Orders a session's events: by time, then by id.
+        struct_pack(event_time := event_time, event_id := event_id) as place
     from stg_events
 ),
 
@@ -37,11 +39,29 @@ prefixes as (
 ),
 
 -- A service that acts by itself is nobody's session; an addendum describes an earlier event and is no call.
-calls as (
+-- First by the address and client as recorded, of which a session has few: their families are then named once each.
+raw_counts as (
     select
-        *,
+        event_date, recipient_account_id, session_id, coalesce(event_source, '') as event_source,
+        coalesce(event_name, '') as event_name, source_ip_address, user_agent,
+        user_identity_invoked_by is not null as is_on_behalf,
+        count(*) as event_count,
+        count(*) filter (where is_denied) as denied_count,
+        min(event_time) as first_event_time,
+        max(event_time) as last_event_time,
+        min(place) filter (where is_success) as first_success,
+        max(place) filter (where is_success) as last_success,
+        min(place) filter (where is_denied) as first_denied,
+        max(place) filter (where is_denied) as last_denied
+    from events
+    where user_identity_type is distinct from 'AWSService' and addendum is null
+    group by all
+),
+
+addresses as (
+    select
+        source_ip_address,
         case
-            when user_identity_invoked_by is not null then ''
             when regexp_full_match(source_ip_address, '[0-9]{1,3}(\.[0-9]{1,3}){3}')
                 then concat(regexp_extract(source_ip_address, '^([0-9]+\.[0-9]+\.[0-9]+)\.', 1), '.0/24')
             when contains(source_ip_address, ':')
@@ -49,35 +69,46 @@ calls as (
                     array_to_string(list_slice(string_split(lower(source_ip_address), ':'), 1, 3), ':'), '::/48'
                 )
             else ''
-        end as network,
+        end as network
+    from (select distinct source_ip_address from raw_counts)
+),
+
+agents as (
+    select
+        user_agent,
         case
-            when user_identity_invoked_by is not null or user_agent is null then ''
+            when user_agent is null then ''
             when regexp_matches(user_agent, '(?i)terraform') then 'terraform'
             when regexp_matches(user_agent, '(?i)^\[?(mozilla|s3console|console)|signin\.amazonaws|^aws internal')
                 then 'console'
             when regexp_matches(user_agent, '^[a-z0-9-]+\.amazonaws\.com$') then ''
             else lower(regexp_extract(user_agent, '^\[?([^/ ]{1,64})', 1))
         end as client_family
-    from events
-    where user_identity_type is distinct from 'AWSService' and addendum is null
+    from (select distinct user_agent from raw_counts)
+),
+
+placed as (
+    select
+        r.*,
+        case when r.is_on_behalf then '' else coalesce(d.network, '') end as network,
+        case when r.is_on_behalf then '' else coalesce(g.client_family, '') end as client_family
+    from raw_counts as r
+    left join addresses as d on r.source_ip_address = d.source_ip_address
+    left join agents as g on r.user_agent = g.user_agent
 ),
 
 counted as (
     select
-        event_date, recipient_account_id, session_id, coalesce(event_source, '') as event_source,
-        coalesce(event_name, '') as event_name, network, client_family,
-        count(*) as event_count,
-        count(*) filter (where is_denied) as denied_count,
-        min(event_time) as first_event_time,
-        max(event_time) as last_event_time,
-        min(event_time) filter (where is_success) as first_success_at,
-        arg_min(event_id, (event_time, event_id)) filter (where is_success) as first_success_event_id,
-        max(event_time) filter (where is_success) as last_success_at,
-        arg_max(event_id, (event_time, event_id)) filter (where is_success) as last_success_event_id,
-        min(event_time) filter (where is_denied) as first_denied_at,
-        max(event_time) filter (where is_denied) as last_denied_at,
-        arg_max(event_id, (event_time, event_id)) filter (where is_denied) as last_denied_event_id
-    from calls
+        event_date, recipient_account_id, session_id, event_source, event_name, network, client_family,
+        sum(event_count)::bigint as event_count,
+        sum(denied_count)::bigint as denied_count,
+        min(first_event_time) as first_event_time,
+        max(last_event_time) as last_event_time,
+        min(first_success) as first_success,
+        max(last_success) as last_success,
+        min(first_denied) as first_denied,
+        max(last_denied) as last_denied
+    from placed
     group by all
 )
 
@@ -100,13 +131,13 @@ select
     c.denied_count,
     c.first_event_time,
     c.last_event_time,
-    c.first_success_at,
-    c.first_success_event_id,
-    c.last_success_at,
-    c.last_success_event_id,
-    c.first_denied_at,
-    c.last_denied_at,
-    c.last_denied_event_id
+    c.first_success.event_time as first_success_at,
+    c.first_success.event_id as first_success_event_id,
+    c.last_success.event_time as last_success_at,
+    c.last_success.event_id as last_success_event_id,
+    c.first_denied.event_time as first_denied_at,
+    c.last_denied.event_time as last_denied_at,
+    c.last_denied.event_id as last_denied_event_id
 from counted as c
 left join names as n on c.event_source = n.event_source and c.event_name = n.event_name
 left join prefixes as p on c.event_source = p.event_source

@@ -23,7 +23,7 @@ PLANTED = ("denied_granted_used", "own_role_to_admin", "admin_grants_everything"
 def lake(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A lake with four planted scenarios."""
     folder = tmp_path_factory.mktemp("examples")
-    simulate_archives(folder / "archives", events=3_000, days=10, seed=5, scenarios=PLANTED, layout="large")
+    simulate_archives(folder / "archives", events=3_000, days=12, seed=5, scenarios=PLANTED, layout="large")
     ingest_sources([str(folder / "archives" / "AWSLogs")], str(folder / "lake"), SETTINGS)
     build_lake(str(folder / "lake"), SETTINGS)
     return str(folder / "lake")
