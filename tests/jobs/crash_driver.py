@@ -16,6 +16,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pipeline.flatten.batch  # noqa: F401  compiled code is loaded once, before any fork
 from pipeline.errors import PipelineError
 from pipeline.jobs.ingest import ingest_sources
 from pipeline.settings import IngestSettings, Settings
