@@ -66,7 +66,7 @@ def _read_archive(row: Mapping[str, Any] | None, settings: Settings) -> tuple[by
         return "the ledger has no row for its archive"
     try:
         source = open_source(row["source_uri"], settings.s3)
-        data = source.fetch_object(_listed(row))
+        data = source.fetch_object(listed_from_row(row))
         if row["archive_sha256"] and hashlib.sha256(data).hexdigest() != row["archive_sha256"]:
             return "the archive was changed since it was read: its SHA-256 is another"
         buffer = inflate_archive(data, settings.caps)
@@ -75,7 +75,8 @@ def _read_archive(row: Mapping[str, Any] | None, settings: Settings) -> tuple[by
         return str(error)
 
 
-def _listed(row: Mapping[str, Any]) -> ListedObject:
+def listed_from_row(row: Mapping[str, Any]) -> ListedObject:
+    """Return the object that a ledger row tells of, as its source listed it."""
     uri = str(row["archive_uri"])
     is_remote = uri.startswith("s3://")
     bucket, _, object_key = uri.removeprefix("s3://").partition("/") if is_remote else ("", "", "")
