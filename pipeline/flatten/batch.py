@@ -250,10 +250,19 @@ class BatchMaker:
         buffers = [None, pa.py_buffer(offsets), pa.py_buffer(text)]
         return pa.Array.from_buffers(pa.string(), len(self._order), buffers, 0)
 
+    def _flags(self) -> pa.Array:
+        """Lists of flags, nearly all of them empty."""
+        counts = np.zeros(self._filler.count, dtype=np.int32)
+        for row, values in self._filler.exact.items():
+            counts[row] = len(values["parse_flags"])
+        ordered = counts[self._order]
+        rows = self._order[ordered > 0].tolist()
+        words = [word for row in rows for word in self._filler.exact[row]["parse_flags"]]
+        offsets = np.concatenate([[0], np.cumsum(ordered)]).astype(np.int32)
+        return pa.ListArray.from_arrays(pa.array(offsets), pa.array(words, type=pa.string()))
+
     def _derived_columns(self, made: dict[str, pa.Array]) -> dict[str, pa.Array]:
         times = self._columns.time[self._order]
-        exact = self._filler.exact
-        flags = [exact[row]["parse_flags"] if row in exact else [] for row in self._order.tolist()]
         errors = made["error_code"]
         denied = [code in DENIAL_CODES for code in errors.dictionary.to_pylist()]
         by_error = np.array([*denied, False])
@@ -263,7 +272,7 @@ class BatchMaker:
             "event_date": pa.array((times // _DAY_MICROSECONDS).astype(np.int32)).view(pa.date32()),
             "is_request_omitted": pa.array(self._columns.is_omitted[self._order] != 0),
             "is_denied": pa.array(is_denied),
-            "parse_flags": pa.array(flags, type=pa.list_(pa.string())),
+            "parse_flags": self._flags(),
             "federated_subject": _join_subject(made["federated_provider"], made["federated_name"]),
         }
 

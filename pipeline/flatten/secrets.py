@@ -29,6 +29,7 @@ ASSERTION_TAIL = np.uint64(int.from_bytes(b"ssertion", "little"))
 
 _FNV_BASIS, _FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 _LOWER, _DASH, _UNDERSCORE, _BLANK, _UPPER_A, _UPPER_Z = 0x20, ord("-"), ord("_"), ord(" "), ord("A"), ord("Z")
+_QUOTE, _COMMA, _END_OBJECT, _END_LIST = ord('"'), ord(","), ord("}"), ord("]")
 _ASCII_END = 128
 _WORD_REACH = WIDTH + 4
 
@@ -130,6 +131,8 @@ def _is_separator(byte: Any) -> Any:
 def judge_hint(at: Any, start: Any, end: Any) -> Any:
     """What the hint at ``at`` is part of: 1 the name of a session token, 2 that of a secret key, 0 neither."""
     if load8(at) | _LOWER == ord("o"):
+        if load8(at + 4) == _QUOTE and load8(at + 5) in (_COMMA, _END_OBJECT, _END_LIST):
+            return 0  # the end of a value, such as the event name GetSessionToken: no secret can follow
         before = at - 1
         if before < start or load8(before) | _LOWER != ord("t"):
             return 0
