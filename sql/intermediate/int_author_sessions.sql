@@ -44,6 +44,7 @@ select
     s.created_at,
     s.is_mfa,
     s.is_from_console,
+    s.network,
     s.identity_type,
     s.first_event_time,
     s.first_event_id,

@@ -17,13 +17,14 @@
 with grants as (
     select
         recipient_account_id, event_id, target_arn, target_key, event_time, event_date, session_id, actor_key,
-        root_session_id, root_baseline_arn, path
+        root_session_id, root_baseline_arn, path, source_ip_address
     from int_grant_deltas
     where is_effective and tier_rank >= 2 and not is_service_actor
 ),
 
 sessions as (
-    select session_id, principal_key, principal_kind, first_event_time, last_event_time, created_at, hop_count
+    select
+        session_id, principal_key, principal_kind, first_event_time, last_event_time, created_at, hop_count, network
     from int_author_sessions
     where principal_kind in ('role', 'user', 'root', 'federated')
 ),
@@ -49,6 +50,14 @@ named as (
     inner join sessions as s on g.target_key = s.principal_key
     where
         g.target_key <> ''
+        -- Another user's key counts as the actor's only from where the grant was made: a client of the same kind is
+        -- what most new colleagues have.
+        and (
+            s.principal_kind <> 'user' or s.principal_key = g.actor_key or list_contains(g.path, s.session_id)
+            or starts_with(
+                g.source_ip_address, case when contains(s.network, ':') then s.network else concat(s.network, '.') end
+            )
+        )
         and s.last_event_time >= g.event_time - to_days($lookback_days::integer)
         and s.first_event_time <= g.event_time + to_days($lookback_days::integer)
 ),
