@@ -219,13 +219,13 @@ class SignedCorpus:
         return file
 
 
-def make_keys(start: datetime, hours: int) -> dict[str, list[KeyPair]]:
-    """Two keys a region, the second from the middle of the time on."""
+def make_keys(start: datetime, hours: int, *, with_spki: bool = True) -> dict[str, list[KeyPair]]:
+    """Two keys a region, the second, as SPKI where asked, from the middle of the time on."""
     half, end = start + hours // 2 * HOUR, start + (hours + 48) * HOUR
     return {
         region: [
             KeyPair(f"{number}a{number}a-{region}", make_private_key(f"{region}-1"), start - 240 * HOUR, half, False),
-            KeyPair(f"{number}b{number}b-{region}", make_private_key(f"{region}-2"), half, end, True),
+            KeyPair(f"{number}b{number}b-{region}", make_private_key(f"{region}-2"), half, end, with_spki),
         ]
         for number, region in enumerate(REGIONS)
     }
@@ -240,13 +240,14 @@ def make_corpus(
     regions: tuple[str, ...] = REGIONS,
     backfilled: tuple[int, ...] = (17, 18),
     archives_an_hour: int = 2,
+    with_spki: bool = True,
 ) -> SignedCorpus:
     """The corpus, whole: every archive is named, every digest signed and linked.
 
     Hours 5, 6 and 30 are empty. The digests of the hours in ``backfilled`` were written three hours late, as a chain
     of their own; the hourly chain names, after them, the last digest before them.
     """
-    corpus = SignedCorpus(bucket, prefix, keys=make_keys(START, hours))
+    corpus = SignedCorpus(bucket, prefix, keys=make_keys(START, hours, with_spki=with_spki))
     for account in accounts:
         for region in regions:
             _fill(corpus, account, region, hours, backfilled, archives_an_hour)
