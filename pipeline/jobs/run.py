@@ -21,6 +21,7 @@ from pipeline.jobs.ingest import ingest_sources
 from pipeline.jobs.ingest_accounting import IngestReport
 from pipeline.jobs.ingest_worker import peak_rss_bytes
 from pipeline.jobs.lake_access import open_job_lake
+from pipeline.jobs.places import refuse_overlap
 from pipeline.jobs.progress import Progress, Silent
 from pipeline.jobs.report import ReportOutcome, write_report
 from pipeline.jobs.verify_ingest import RunVerifier
@@ -86,6 +87,7 @@ def run_once(
     """
     shown = Silent() if progress is None else progress
     started_at, clock = datetime.now(UTC), _Clock()
+    refuse_overlap(request.sources, request.lake, request.out)
     ingest = _ingest(request, settings, shown, stop)
     clock.mark("ingest")
     return _build_and_report(request, settings, shown, started_at, clock, ingest)
@@ -99,6 +101,7 @@ def report_only(request: RunRequest, settings: Settings, *, progress: Progress |
 
 def ingest_only(request: RunRequest, settings: Settings, *, progress: Progress | None = None) -> IngestReport:
     """Ingest what is new; builds nothing."""
+    refuse_overlap(request.sources, request.lake)
     return _ingest(request, settings, Silent() if progress is None else progress, None)
 
 

@@ -39,7 +39,8 @@ def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]
         (["status", "--lake", "{absent}"], "no lake"),
         (["report", "--lake", "{absent}"], "no lake"),
         (["run", "{archives}", "--lake", "{other_lake}"], "format 99"),
-        (["run", "{archives}", "--lake", "{archives}"], "no lake"),
+        (["run", "{archives}", "--lake", "{archives}"], "inside the source"),
+        (["run", "{archives}", "--lake", "{file}"], "a file, not a lake"),
         (["no-such-command"], "no-such-command"),
     ],
 )
