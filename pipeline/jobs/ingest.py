@@ -26,6 +26,7 @@ from pipeline.jobs.ingest_retry import collect_retries
 from pipeline.jobs.ingest_tasks import ArchiveTask, Retry, TaskResult, WorkerContext, group_objects, order_objects
 from pipeline.jobs.ingest_worker import peak_rss_bytes
 from pipeline.jobs.lake_access import open_job_lake
+from pipeline.jobs.processors import count_processors
 from pipeline.jobs.progress import Progress, Silent
 from pipeline.lake.batch import LEDGER_ROWS, QUARANTINE_ROWS, BatchPart
 from pipeline.lake.distinct import count_new_events
@@ -315,10 +316,3 @@ class _IngestRun:
 def task_keys(task: ArchiveTask) -> list[tuple[str, str]]:
     """The (uri, version) pairs of a task's objects."""
     return [(item.uri, item.version) for item in task.objects]
-
-
-def count_processors() -> int:
-    """Processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -15,7 +15,7 @@ from typing import Any
 
 from pipeline.archive import SOUND, Judgement, Keyring, MissingDigest, Place, Verdict
 from pipeline.errors import UsageError
-from pipeline.jobs.ingest import count_processors
+from pipeline.jobs.processors import count_processors
 from pipeline.jobs.progress import Progress, Silent
 from pipeline.jobs.verify_digests import Attestation, attest, fetch_digests
 from pipeline.jobs.verify_hashing import HashedArchive, hash_archives
