@@ -197,7 +197,7 @@ score as (
         finding_id, 50 as position, 'anomaly' as code,
         case
             when anomaly_score is null then 'Unusual for this principal, by the signs above'
-            else concat('Unusual for this principal: percentile ', round(anomaly_score)::integer)
+            else concat('Unusual for this principal: percentile ', floor(anomaly_score)::integer)
         end as text,
         anomaly_points as points
     from findings

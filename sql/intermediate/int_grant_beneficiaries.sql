@@ -70,6 +70,8 @@ by_issuance as (
         and (g.root_session_id = i.root_session_id or g.root_baseline_arn = i.root_baseline_arn)
     where
         g.target_key <> ''
+        -- That one had assumed one's own role before is no news.
+        and (g.target_key <> g.actor_key or i.event_time > g.event_time)
         and i.event_time between g.event_time - to_days($lookback_days::integer)
             and g.event_time + to_days($lookback_days::integer)
 ),
