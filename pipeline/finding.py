@@ -163,7 +163,9 @@ class Finding:
             "last_event_time": format_time(self.last_event_time),
             "supersedes": list(self.supersedes),
             "path_ids": list(self.path_ids),
-            "delta": {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self.delta).items()},
+            "delta": {
+                name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self.delta).items()
+            },
             "reasons": [asdict(reason) for reason in self.reasons],
             "evidence": [item.to_json() for item in self.evidence],
             "chain": [edge.to_json() for edge in self.chain],

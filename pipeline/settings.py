@@ -120,7 +120,9 @@ def _apply(settings: Settings, section: str, values: Mapping[str, Any], origin: 
     changes: dict[str, Any] = {}
     for name, value in values.items():
         if name not in known:
-            raise UsageError(f"{origin}: [{section}] has no setting {name!r}", hint=f"it has {', '.join(sorted(known))}")
+            raise UsageError(
+                f"{origin}: [{section}] has no setting {name!r}", hint=f"it has {', '.join(sorted(known))}"
+            )
         changes[name] = _convert(section, name, getattr(current, name), value, origin)
     return replace(settings, **{section: replace(current, **changes)})
 

@@ -34,21 +34,13 @@ def show_outcome(outcome: RunOutcome) -> None:
     if not findings:
         say("No findings in what was looked at.")
     else:
-        rows = [
-            [
-                item.score,
-                item.severity,
-                item.finding_class,
-                item.status,
-                "new" if item.finding_id in outcome.report.fresh else "",
-                item.title,
-                item.finding_id,
-            ]
-            for item in findings[:SHOWN_FINDINGS]
-        ]
-        rest = len(findings) - len(rows)
-        note = f"{len(findings)} findings" + (f", {rest} more in the report" if rest else "")
-        show_table(["score", "severity", "class", "status", "", "what", "finding"], rows, note=note)
+        for item in findings[:SHOWN_FINDINGS]:
+            mark = "  new" if item.finding_id in outcome.report.fresh else ""
+            kind = f"{item.finding_class}, {item.status}"
+            say(f"{item.severity.upper():8} {item.score:3}  {kind}  {item.finding_id}{mark}")
+            say(f"              {item.title}")
+        rest = len(findings) - SHOWN_FINDINGS
+        say(f"{len(findings):,} findings" + (f", {rest:,} more in the report" if rest > 0 else ""))
     for problem in outcome.problems:
         complain(f"a round of the watch failed: {problem}")
     say(f"Report: {outcome.report.folder / 'report.html'}")
