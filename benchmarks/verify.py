@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-HOURS, ARCHIVES_AN_HOUR = 84, 24
+HOURS, ARCHIVES_AN_HOUR = 168, 24
 DELAY_MS = 20
 BUCKET = "trail-bucket"
 
