@@ -119,9 +119,9 @@ class AccountState:
         return (slot is not None and slot.epoch == self.epoch(principal.kind)) or self.is_whole(principal)
 
     def current(self, principal: Principal, key: SlotKey) -> Slot | None:
-        """The slot, unless it is empty or something hidden may have overwritten it."""
+        """What the slot was last seen to hold; ``is_known`` tells whether something hidden may have changed it since."""
         slot = principal.slots.get(key)
-        if slot is None or slot.epoch != self.epoch(principal.kind):
+        if slot is None:
             return None
         return slot if slot.value is not None or slot.name else None
 
@@ -139,15 +139,14 @@ def resolve_managed(account: AccountState, arn: str, evaluator: Evaluator) -> Ev
         return shipped
     policy = account.policies.get(arn.lower())
     slot = policy.default.get("") if policy is not None else None
-    if slot is None or slot.epoch != account.epoch("policy"):
+    if slot is None:
         return None
     return slot.value
 
 
 def _held(account: AccountState, principal: Principal) -> Iterator[tuple[SlotKey, Slot]]:
-    epoch = account.epoch(principal.kind)
     for key, slot in principal.slots.items():
-        if slot.epoch == epoch and (slot.value is not None or slot.name):
+        if slot.value is not None or slot.name:
             yield key, slot
 
 

@@ -165,6 +165,18 @@ def test_omitted_parameters_make_every_role_of_the_account_unsure(evaluator: Eva
     assert (row["target_arn"], row["target_kind"], row["flags"]) == ("", "unknown", ["omitted"])
 
 
+def test_after_omitted_parameters_the_last_seen_state_still_counts_as_possible(evaluator: Evaluator) -> None:
+    """A Deny that was seen before the omission is removed after it: said, with the tier of what became reachable."""
+    log = Log()
+    log.create_role()
+    log.write("managed", "attach", "role", "app", policy_arn=ADMIN_ARN)
+    log.put(document(deny("*")))
+    log.write("inline", "put", "role", None, is_request_omitted=True)
+    log.put(READ_BUCKET)
+    row = replay(evaluator, log).rows[4]
+    assert (row["state"], row["tier"], row["denies_removed"]) == ("upper_bound", "T4", ["*"])
+
+
 @pytest.mark.parametrize("kind", ["inline", "managed", "trust", "lifecycle", "boundary"])
 def test_a_failed_call_changes_nothing_and_says_what_it_tried(evaluator: Evaluator, kind: str) -> None:
     """The attempt has its row; the next one is judged as if the first had never been."""
