@@ -58,11 +58,14 @@ def measure_verify(
         folder = corpus.write(Path(temporary) / "bucket")
         with _serve(folder, delay_ms) as endpoint, run_cloudtrail_stub(public) as (cloudtrail, _):
             environment = _environment(endpoint, cloudtrail)
-            ours = _time([_command("policytrail"), "verify", f"s3://{BUCKET}/", "--json"], environment, 0)
+            verify = [_command("policytrail"), "verify", f"s3://{BUCKET}/", "--json"]
+            before = _time(verify, environment, 0)
             arn = f"arn:aws:cloudtrail:{REGIONS[0]}:{ACCOUNTS[0]}:trail/{TRAIL}"
             period = ["--start-time", format_stamp(START), "--end-time", format_stamp(START + hours * HOUR)]
             aws = [_command("aws"), "cloudtrail", "validate-logs", "--trail-arn", arn, *period]
             theirs = _time([*aws, "--s3-bucket", BUCKET, "--region", REGIONS[0]], environment, 0)
+            after = _time(verify, environment, 0)
+    ours = ((before[0] + after[0]) / 2, before[1])  # a run on either side: the machine may be busier at one time
     verified = json.loads(ours[1])["counts"]["verified"]
     if verified != count + hours or f"{count}/{count} log files valid" not in theirs[1]:
         raise AssertionError(f"{verified} of {count + hours} verified here; the reference says {theirs[1][-400:]!r}")
