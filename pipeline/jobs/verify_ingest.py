@@ -61,6 +61,7 @@ class RunVerifier:
     _future: Future[Attestation | None] | None = None
     _pool: ThreadPoolExecutor | None = None
     _keyring: Keyring | None = None
+    _has_fresh_digests: bool = False
     _uncovered: list[ArchivePlace] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -126,6 +127,7 @@ class RunVerifier:
         self.counts[str(Verdict.MISSING)] += len(missing) + sum(len(uris) for uris in gone.values())
         known = self._known_digests()
         fresh = [item.uri for item in self._digests if (item.uri, item.version) not in known]
+        self._has_fresh_digests = bool(fresh)
         self.counts.update(str(attestation.verdicts[uri].verdict) for uri in fresh)
         return self._judge_again(lake, attestation)
 
@@ -211,15 +213,20 @@ class RunVerifier:
         return list(unique.values())
 
     def _judge_again(self, lake: Lake, attestation: Attestation) -> pa.Table | None:
-        """Rows of archives that were read before their digest was there, where it now says something."""
-        if self._earlier is None:
+        """Rows of archives that were read before their digest was there, or before anything was verified."""
+        if not self._has_fresh_digests:
             return None
         ledger = lake.ledger()
-        waiting = pc.is_in(ledger.column("verification"), value_set=pa.array(_LATER))
+        verdicts = ledger.column("verification")
+        is_read = pc.and_(
+            pc.equal(ledger.column("kind"), str(ObjectKind.ARCHIVE)),
+            pc.is_in(ledger.column("outcome"), value_set=pa.array(_READ)),
+        )
+        waiting = pc.and_(is_read, pc.or_(pc.is_null(verdicts), pc.is_in(verdicts, value_set=pa.array(_LATER))))
         rows = ledger.filter(waiting)
         judged = self._judge_rows(rows, attestation)
-        changed = pc.not_equal(judged.column("verification"), rows.column("verification"))
-        judged = judged.filter(pc.fill_null(changed, False))
+        before = pc.fill_null(rows.column("verification"), "")
+        judged = judged.filter(pc.not_equal(pc.fill_null(judged.column("verification"), ""), before))
         self.counts.update(judged.column("verification").to_pylist())
         return judged if judged.num_rows else None
 

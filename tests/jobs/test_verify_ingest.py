@@ -142,6 +142,18 @@ def test_without_keys_the_run_goes_on_and_says_so(corpus: SignedCorpus, run: Run
     assert {row["state"] for row in rows} == {"seen"}
 
 
+def test_what_was_read_unverified_is_judged_once_keys_are_there(corpus: SignedCorpus, run: Run) -> None:
+    """A lake made without keys gets its verdicts, and its failures, from the first run that has them."""
+    evil = next(iter(injected(corpus)))
+    corpus.write(run.source)
+    run(with_keys=False)
+    assert set(run.verdicts().values()) == {None}
+    assert run().has_failures
+    judged = {key: verdict for key, verdict in run.verdicts().items() if "CloudTrail-Digest" not in key}
+    assert judged == dict.fromkeys(judged, "verified") | {evil: "unlisted"}
+    assert not run().has_failures, "told once as this run's, afterwards by coverage"
+
+
 def test_coverage_tells_each_hour(corpus: SignedCorpus, run: Run) -> None:
     """Seen, empty, late, missing and unknown hours, in the map and in numbers."""
     deleted_archive(corpus)  # of hour 12
