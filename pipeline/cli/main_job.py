@@ -118,7 +118,7 @@ def ingest(
 ) -> None:
     """Read what is new."""
     from pipeline.cli.summary import show_ingest
-    from pipeline.cli.terminal import show_progress
+    from pipeline.cli.terminal import complain, show_progress
     from pipeline.jobs.run import RunRequest, ingest_only
 
     settings = o.read_settings(
@@ -129,6 +129,8 @@ def ingest(
     with show_progress(log_format) as progress:
         report_of_ingest = ingest_only(request, settings, progress=progress)
     show_ingest(report_of_ingest, as_json=as_json)
+    if report_of_ingest.has_unverified:
+        complain("some archives or digests failed verification; `policytrail report` names them in run.json")
     raise typer.Exit(report_of_ingest.exit_code)
 
 

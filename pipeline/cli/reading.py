@@ -120,7 +120,7 @@ def status(
     role_arn: o.RoleArn = None,
 ) -> None:
     """Show what the lake holds."""
-    from pipeline.cli.summary import show_status
+    from pipeline.cli.holdings import show_status
     from pipeline.jobs.status import lake_status
 
     settings = o.read_settings(
@@ -142,7 +142,8 @@ def quarantine(
     log_format: o.Logs = o.LogFormat.TEXT,
 ) -> None:
     """List the quarantine, or try it again."""
-    from pipeline.cli.summary import show_ingest, show_quarantine
+    from pipeline.cli.holdings import show_quarantine
+    from pipeline.cli.summary import show_ingest
     from pipeline.cli.terminal import show_progress
     from pipeline.jobs.quarantine import list_quarantine, retry_quarantine
 

@@ -12,7 +12,6 @@ from pipeline.cli.terminal import complain, say, say_json, show_table
 
 if TYPE_CHECKING:
     from pipeline.jobs.build import BuildReport
-    from pipeline.jobs.compact import CompactionReport
     from pipeline.jobs.ingest_accounting import IngestReport
     from pipeline.jobs.run import RunOutcome
     from pipeline.jobs.simulate import SimulationReport
@@ -77,36 +76,6 @@ def show_build(report: BuildReport, *, as_json: bool) -> None:
     rows = [[name, f"{count:,}", report.timings_seconds.get(name, "")] for name, count in report.rows_written.items()]
     note = f"{len(report.models_unchanged)} models unchanged, {report.timings_seconds['total']} s in all"
     show_table(["model", "rows", "seconds"], rows, note=note)
-
-
-def show_status(report: Any, *, as_json: bool) -> None:
-    """Print what a lake holds."""
-    if as_json:
-        say_json(_json(report))
-        return
-    say(
-        f"{report.events:,} events in {report.files:,} files, {report.stored_bytes / 1e6:,.1f} MB; "
-        f"batch {report.batch_number}"
-    )
-
-
-def show_quarantine(rows: Any, *, limit: int, as_json: bool) -> None:
-    """Print quarantined objects and records."""
-    entries = rows.to_pylist() if hasattr(rows, "to_pylist") else list(rows)
-    if as_json:
-        say_json(entries)
-        return
-    shown = [[row["reason"], row["record_index"], row["archive_uri"], row["detail"]] for row in entries[:limit]]
-    show_table(["reason", "record", "archive", "detail"], shown, note=f"{len(entries):,} entries")
-
-
-def show_compaction(report: CompactionReport, *, as_json: bool) -> None:
-    """Print what a compaction did."""
-    if as_json:
-        say_json(_json(report))
-    else:
-        for name, value in _json(report).items():
-            say(f"{name.replace('_', ' ')}: {value}")
 
 
 def show_simulation(report: SimulationReport, *, as_json: bool) -> None:

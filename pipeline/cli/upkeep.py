@@ -40,7 +40,7 @@ def compact(
     log_format: o.Logs = o.LogFormat.TEXT,
 ) -> None:
     """Compact a lake."""
-    from pipeline.cli.summary import show_compaction
+    from pipeline.cli.holdings import show_compaction
     from pipeline.cli.terminal import show_progress
     from pipeline.jobs.compact import compact_lake
 
