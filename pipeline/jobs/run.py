@@ -210,7 +210,11 @@ def _exit_code(request: RunRequest, report: ReportOutcome, ingest: IngestReport 
             counts = request.count_all or finding.finding_id in report.fresh
             if counts and SEVERITIES.index(finding.severity) >= least:
                 return FINDING_REACHED
-    return ingest.exit_code if ingest is not None else 0
+    if ingest is None:
+        return 0
+    # What digests prove missing stays missing, whether or not this run read anything new.
+    is_missing = (report.run["coverage"]["verification"] or {}).get("missing", 0) > 0
+    return INCOMPLETE if request.verify and is_missing else ingest.exit_code
 
 
 def _severity(name: str) -> Any:

@@ -6,6 +6,7 @@ import copy
 import gzip
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from pipeline.jobs.coverage import map_coverage, summarise_coverage
 from pipeline.jobs.ingest import ingest_sources
 from pipeline.jobs.lake_access import open_job_lake
+from pipeline.jobs.run import RunRequest, run_once
 from pipeline.jobs.verify import verify_sources
 from pipeline.jobs.verify_hours import read_hours
 from pipeline.jobs.verify_ingest import RunVerifier
@@ -176,3 +178,19 @@ def test_coverage_tells_each_hour(corpus: SignedCorpus, run: Run) -> None:
         "late": 2,
     }
     assert "2 are missing and 2 came late" in coverage["statement"]
+
+
+def test_a_run_ends_with_3_while_something_is_missing(tmp_path: Path) -> None:
+    """What digests prove missing is named in run.json, also by a run that reads nothing new; --no-verify says 0."""
+    corpus = make_corpus(hours=3, accounts=(ACCOUNT,), regions=(REGION,), backfilled=())
+    gone = corpus.archives[ACCOUNT, REGION][2]
+    corpus.drop(gone)
+    source, keys = corpus.write(tmp_path / "bucket"), corpus.write_keys(tmp_path / "keys.json")
+    request = RunRequest((str(source),), str(tmp_path / "lake"), tmp_path / "report", keys=keys)
+    outcomes = [run_once(request, Settings()) for _ in range(2)]
+    assert [outcome.exit_code for outcome in outcomes] == [3, 3]
+    written = json.loads((tmp_path / "report" / "run.json").read_bytes())["coverage"]
+    assert [(item["uri"], item["verdict"]) for item in written["problems"]] == [
+        (f"{source.as_uri()}/{gone}", "missing")
+    ]
+    assert run_once(replace(request, verify=False), Settings()).exit_code == 0
