@@ -105,7 +105,7 @@ class WorkerPool:
 def make_executor(workers: int) -> ProcessPoolExecutor:
     """Worker processes from a fork server: they import their rooms once, and hold no thread of this process."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["pipeline.jobs.ingest_worker", "pipeline.flatten.batch"])
+    context.set_forkserver_preload(["pipeline.jobs.ingest_worker", "pipeline.jobs.ingest_warm"])
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
 
 
