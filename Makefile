@@ -39,6 +39,13 @@ fuzz: setup ## coverage-guided fuzzing of the parsers (FUZZ_SECONDS=60)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/audit.txt
 	$(BIN)/python -m tests.fuzz $(or $(FUZZ_SECONDS),60)
 
+bench: setup ## ingest beside DuckDB, chdb, polars and the limit, small files, S3 (under 15 minutes)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/bench.txt
+	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-scale: setup ## 1, 5 and 10 million events, a run without news, the main job (ARGS="--events 1000000 5000000" is shorter)
+	$(BIN)/python -m benchmarks.scale $(ARGS)
+
 eval: setup ## how well detection works, on seeds that were not tuned on
 	$(BIN)/python -m pipeline.jobs.evaluate
 
