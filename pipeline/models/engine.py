@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -76,7 +77,9 @@ def open_engine(database: str, limits: EngineLimits, *, scratch: Path | None) ->
         config["threads"] = limits.threads
     connection = duckdb.connect(database, config=config)
     connection.execute("set timezone = 'UTC'")
-    connection.execute("set enable_progress_bar = false")
+    # In a notebook without ipywidgets DuckDB refuses to touch its progress bar, and has none to draw either.
+    with suppress(duckdb.InvalidInputException):
+        connection.execute("set enable_progress_bar = false")
     return connection
 
 

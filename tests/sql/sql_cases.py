@@ -110,6 +110,13 @@ def _empty_models() -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def close_empty_models() -> None:
+    """Close that connection, if it was ever made."""
+    if _empty_models.cache_info().currsize:
+        _empty_models().close()
+        _empty_models.cache_clear()
+
+
 def run_case(case: Case) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Run a case; returns the actual and the expected rows, columns that are null left out of both."""
     folder = case.folder
