@@ -32,6 +32,9 @@ COMMANDS = (
     ("quarantine",),
     ("compact",),
     ("simulate",),
+    ("verify",),
+    ("case", "create"),
+    ("case", "verify"),
 )
 
 
