@@ -61,7 +61,7 @@ def run_command(arguments: list[str] | None = None) -> None:
 
     given = sys.argv[1:] if arguments is None else arguments
     try:
-        code = app(args=given, standalone_mode=False)
+        code = app(args=given, prog_name="policytrail", standalone_mode=False)
     except typer.Exit as stop:
         code = stop.exit_code
     except _UsageProblem as error:

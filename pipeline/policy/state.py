@@ -119,7 +119,7 @@ class AccountState:
         return (slot is not None and slot.epoch == self.epoch(principal.kind)) or self.is_whole(principal)
 
     def current(self, principal: Principal, key: SlotKey) -> Slot | None:
-        """What the slot was last seen to hold; ``is_known`` tells whether something hidden may have changed it since."""
+        """What the slot was last seen to hold; ``is_known`` tells whether something hidden may have changed it."""
         slot = principal.slots.get(key)
         if slot is None:
             return None
