@@ -53,7 +53,8 @@ class Account:
     def client(self, service: str) -> Any:
         """The client of a service."""
         if service not in self._clients:
-            self._clients[service] = self._session.client(
+            session: Any = self._session
+            self._clients[service] = session.client(
                 service,
                 region_name=self._session.region_name or "us-east-1",
                 endpoint_url=self._endpoint_url,

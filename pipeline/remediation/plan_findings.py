@@ -19,10 +19,9 @@ from pipeline.errors import RemediationError
 from pipeline.finding import Finding, format_time
 from pipeline.remediation.clients import Account
 from pipeline.remediation.live_state import as_document, read_state
-from pipeline.remediation.revert import Change, revert_change
+from pipeline.remediation.revert import REVOKE_POLICY, Change, revert_change
 from pipeline.remediation.steps import Plan, Refusal, Step, hash_state
 
-REVOKE_POLICY = "PolicyTrailRevokeOlderSessions"
 _PRINCIPAL = re.compile(r"arn:[\w-]+:(?:iam|sts)::(\d{12}):(role|user|assumed-role)/(.+)")
 _KEY = re.compile(r"AKIA[A-Z0-9]{12,124}")
 _SURVIVES = (
@@ -70,8 +69,21 @@ class Draft:
     def add(self, step: Step, state: Any) -> None:
         """Append a step unless another one makes the same call."""
         if all((step.operation, step.parameters) != (done.operation, done.parameters) for done in self.steps):
+            for earlier in self.steps:
+                state = _after(earlier, step, state)
             digest = "" if self.account is None else hash_state(state)
             self.steps.append(replace(step, precondition_sha256=digest))
+
+
+def _after(earlier: Step, step: Step, state: Any) -> Any:
+    """What a step will find where an earlier one of the plan has written to the same slot."""
+    if (earlier.operation, step.operation) == ("UpdateAccessKey", "DeleteAccessKey"):
+        is_same = earlier.parameters["AccessKeyId"] == step.parameters["AccessKeyId"]
+        return earlier.parameters["Status"] if is_same else state
+    if (earlier.operation, step.operation) == ("PutUserPolicy", "DeleteUserPolicy"):
+        is_same = all(earlier.parameters[name] == step.parameters[name] for name in ("UserName", "PolicyName"))
+        return as_document(earlier.parameters["PolicyDocument"]) if is_same else state
+    return state
 
 
 def plan_findings(

@@ -16,6 +16,9 @@ from pipeline.remediation.clients import Account
 from pipeline.remediation.live_state import as_document
 from pipeline.remediation.steps import Step
 
+REVOKE_POLICY = "PolicyTrailRevokeOlderSessions"
+"""Name of the inline policy that denies older sessions."""
+
 Reader = Callable[[str, Mapping[str, Any]], Any]
 _Made = list[tuple[Step, Any]]
 _OPPOSITES = {"Attach": "Detach", "Detach": "Attach", "Add": "Remove", "Remove": "Add"}
@@ -283,7 +286,7 @@ def _holdings(account: Account, user: str) -> Sequence[tuple[str, dict[str, str]
     groups = account.pages("iam", "ListGroupsForUser", "Groups", UserName=user)
     return [
         *(("DeleteAccessKey", {"AccessKeyId": item["AccessKeyId"]}) for item in keys),
-        *(("DeleteUserPolicy", {"PolicyName": name}) for name in inline),
+        *(("DeleteUserPolicy", {"PolicyName": name}) for name in sorted({*inline, REVOKE_POLICY})),
         *(("DetachUserPolicy", {"PolicyArn": item["PolicyArn"]}) for item in attached),
         *(("RemoveUserFromGroup", {"GroupName": item["GroupName"]}) for item in groups),
     ]
