@@ -36,7 +36,7 @@ soak: setup ## the long forms: 1,000 kills, large Hypothesis runs
 	$(BIN)/python -m pytest -m soak $(ARGS)
 
 fuzz: setup ## coverage-guided fuzzing of the parsers (FUZZ_SECONDS=60)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/audit.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/fuzz.txt
 	$(BIN)/python -m tests.fuzz $(or $(FUZZ_SECONDS),60)
 
 bench: setup ## ingest beside DuckDB, chdb, polars and the limit, small files, S3 (under 15 minutes)
@@ -64,7 +64,7 @@ docs: setup ## write the generated docs (command help, model DAG, column tables)
 	$(BIN)/python -m pipeline.jobs.docs
 
 lock: ## renew requirements/*.txt from requirements/*.in (needs uv)
-	cd requirements && for name in run dev bench audit; do \
+	cd requirements && for name in run dev bench audit fuzz; do \
 	  uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-annotate --quiet $$name.in -o $$name.txt; done
 
 clean: ## remove what the targets made
