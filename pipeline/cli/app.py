@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from pipeline import __version__
-from pipeline.cli import evidence, main_job, reading, upkeep
+from pipeline.cli import account, evidence, main_job, reading, upkeep
 from pipeline.errors import PipelineError
 
 # typer's own usage errors (unknown option, missing argument); BadParameter is the public name of one of them.
@@ -53,6 +53,7 @@ main_job.register(app)
 reading.register(app)
 upkeep.register(app)
 evidence.register(app)
+account.register(app)
 
 
 def run_command(arguments: list[str] | None = None) -> None:

@@ -6,6 +6,7 @@ whose live state is not the one that was planned for, and never one that cannot 
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -161,8 +162,15 @@ def _open_secret(step: Step) -> int | None:
 def _hand_over(answer: Mapping[str, Any], handle: int) -> None:
     secrets = {name: value for name, value in answer.items() if name != "ResponseMetadata"}
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        json.dump(secrets, stream, default=lambda item: item.decode() if isinstance(item, bytes) else str(item))
+        json.dump(secrets, stream, default=_as_text)
         stream.write("\n")
+
+
+def _as_text(item: object) -> str:
+    if not isinstance(item, bytes):
+        return str(item)
+    # The seed is ASCII; the picture of it is not.
+    return item.decode("ascii") if item.isascii() else base64.b64encode(item).decode("ascii")
 
 
 def check_plan(plan: Plan, account: Account, journal: Journal) -> list[Outcome]:

@@ -287,7 +287,7 @@ def _revert(draft: Draft, finding_id: str, change: Change) -> None:
         try:
             made = revert_change(finding_id, change, draft.read, draft.account)
         except RemediationError as error:
-            made, reason = (), str(error)
+            made, reason = [], str(error)
         for step, state in made:
             draft.add(step, state)
     if reason:

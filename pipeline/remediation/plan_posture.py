@@ -85,8 +85,8 @@ class _Draft:
             inverse |= {"operation": "UpdateAccountPasswordPolicy", "parameters": before}
         console = ("IAM > Account settings > Password policy > Edit", "Custom: enter the values of the command")
         self._add(
-            "iam", "UpdateAccountPasswordPolicy", given, "Set a strong password policy", console=console, inverse=inverse,
-            warning="Passwords older than the new limit expire at the next sign-in.",
+            "iam", "UpdateAccountPasswordPolicy", given, "Set a strong password policy", console=console,
+            inverse=inverse, warning="Passwords older than the new limit expire at the next sign-in.",
         )  # fmt: skip
 
     def _mfa(self, user: str) -> None:

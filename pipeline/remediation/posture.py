@@ -134,7 +134,7 @@ def check_posture(state: AccountState, *, now: datetime, judge: JudgeRole) -> li
         One entry per check and resource, ordered by check as published.
     """
     account = f"arn:aws:iam::{state.account_id}:root"
-    needs = (
+    needs: tuple[tuple[str, tuple[str, ...], Callable[[Any], Iterator[Check]]], ...] = (
         ("password_policy", ("password_policy",), lambda given: _check_passwords(given, account)),
         ("summary", ("root_mfa", "root_access_key"), lambda given: _check_root(given, account)),
         ("credentials", ("user_mfa", "access_key_age", "unused_credential"), lambda given: _check_users(given, now)),
@@ -194,7 +194,8 @@ def _check_users(rows: list[Mapping[str, str]], now: datetime) -> Iterator[Check
     for row in rows:
         if row["user"] == "<root_account>":
             continue
-        if row["password_enabled"] == "true":
+        has_password = row["password_enabled"] == str(True).lower()
+        if has_password:
             has_mfa = row["mfa_active"] == "true"
             detail = "console user with MFA" if has_mfa else "console user without MFA"
             yield Check("user_mfa", _status(has_mfa), "high", row["arn"], detail, {"user": row["user"]})
