@@ -229,9 +229,11 @@ def _fill_text(state: Any, slot: Any, kind: Any, target: Any) -> Any:
         byte = read_boolean(kind, at, end)
         _set_boolean(state, target, byte)
         return byte != 0
+    if kind != STRING and kind != ESCAPED:
+        return False  # and nothing kept: an interned value outlives the row that it made odd
     if end > at:
         _set_value(state, target, at, (end - at) * 4 + (kind - STRING) * 2 + 1)
-    return kind == STRING or kind == ESCAPED
+    return True
 
 
 @compiled

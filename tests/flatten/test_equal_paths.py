@@ -14,7 +14,7 @@ from pipeline.flatten.exact import flatten_record
 from pipeline.flatten.times import latest_plausible
 from pipeline.schema import EVENTS
 from pipeline.settings import Caps
-from tests.archive.hostile import document
+from tests.archive.hostile import document, text
 from tests.flatten.generated import mutated_records, records
 
 _ARCHIVE = ArchiveRef("file:///a.json.gz", "v1", "ab" * 32, "999988887777")
@@ -71,6 +71,13 @@ def test_generated_records_give_the_same_rows_by_both_paths(raw: list[bytes]) ->
 def test_mutated_records_give_the_same_rows_by_both_paths(raw: list[bytes]) -> None:
     """Text broken anywhere, inside or outside strings, never makes the paths differ."""
     _assert_equal_paths(raw)
+
+
+@pytest.mark.parametrize("value", [[], {}, 5, True, [","], {"u": "\\u00e9"}])
+def test_an_odd_value_leaves_nothing_behind_in_an_interned_column(value: Any) -> None:
+    """A list or number where text is usual makes its record odd; what was read of it must not reach the column."""
+    members = ("sourceIPAddress", "userAgent", "awsRegion", "eventName", "eventVersion", "recipientAccountId")
+    _assert_equal_paths([text(0), *(text(1 + place, **{member: value}) for place, member in enumerate(members))])
 
 
 @pytest.mark.soak
