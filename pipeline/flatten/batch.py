@@ -6,7 +6,6 @@ never treat a row of the exact path otherwise than one of the compiled path: bot
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -25,6 +24,7 @@ from pipeline.flatten.compiled_path import EXACT_VIEWS, RowFiller
 from pipeline.flatten.denials import DENIAL_CODES, denied_columns
 from pipeline.flatten.exact import Row
 from pipeline.flatten.gather import leading_bytes
+from pipeline.flatten.hashing import DIGEST_BYTES, hash_spans
 from pipeline.flatten.layout import BOOLEAN_COLUMNS, DICTIONARY_COLUMNS, get_layout
 from pipeline.flatten.outcome import ArchiveRecords
 from pipeline.flatten.rows import DONE
@@ -32,7 +32,6 @@ from pipeline.flatten.times import parse_time
 from pipeline.schema import EVENTS
 
 _DAY_MICROSECONDS = 86_400_000_000
-_DIGEST_BYTES = 32
 _EXPIRATION = "issued_expiration_at"
 
 
@@ -238,15 +237,10 @@ class BatchMaker:
 
     def _hashes(self) -> pa.Array:
         """SHA-256 of each record's bytes."""
-        digests: list[bytes] = []
-        for records in self._archives:
-            view = memoryview(records.buffer)
-            spans = zip(records.starts.tolist(), records.ends.tolist(), strict=True)
-            digests += [hashlib.sha256(view[start:end]).digest() for start, end in spans]
+        digests = hash_spans(self._filler.starts, self._filler.ends)
         # Sorted while still 32 bytes wide, then made hex in one go: no string per record.
-        table = np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, _DIGEST_BYTES)
-        text = table[self._order].tobytes().hex().encode()
-        offsets = np.arange(len(self._order) + 1, dtype=np.int32) * (2 * _DIGEST_BYTES)
+        text = digests[self._order].tobytes().hex().encode()
+        offsets = np.arange(len(self._order) + 1, dtype=np.int32) * (2 * DIGEST_BYTES)
         buffers = [None, pa.py_buffer(offsets), pa.py_buffer(text)]
         return pa.Array.from_buffers(pa.string(), len(self._order), buffers, 0)
 

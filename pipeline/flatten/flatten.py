@@ -6,8 +6,8 @@ This module must never lose count.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -79,20 +79,29 @@ def _describe_archives(filler: RowFiller, kept: npt.NDArray[np.int64], count: in
     for archive, bad in filler.bad:
         outcomes[archive].bad.append(bad)
     archive_of, times = filler.archive_of[kept], filler.columns.time[kept]
-    numbers, firsts, counts = np.unique(archive_of, return_index=True, return_counts=True)
-    if not len(numbers):
+    if not len(kept):
         return outcomes
+    # Rows stand archive after archive: where the number changes, the next archive begins.
+    firsts = np.concatenate([[0], np.flatnonzero(archive_of[1:] != archive_of[:-1]) + 1])
+    counts = np.diff(firsts, append=len(kept))
     earliest, latest = np.minimum.reduceat(times, firsts), np.maximum.reduceat(times, firsts)
+    numbers = archive_of[firsts].tolist()
     for number, rows, first, last in zip(
-        *(values.tolist() for values in (numbers, counts, earliest, latest)), strict=True
+        numbers, *(values.tolist() for values in (counts, earliest, latest)), strict=True
     ):
         outcome = outcomes[number]
         outcome.kept_count = rows
         outcome.first_event_time = _EPOCH + timedelta(microseconds=first)
         outcome.last_event_time = _EPOCH + timedelta(microseconds=last)
-    days: dict[int, list[date]] = {}
-    for pair in np.unique(np.stack([archive_of, times // _DAY_MICROSECONDS], axis=1), axis=0).tolist():
-        days.setdefault(pair[0], []).append(_FIRST_DAY + timedelta(days=pair[1]))
-    for number, dates in days.items():
-        outcomes[number].event_dates = tuple(dates)
+    for number, day in _pair_days(archive_of, times // _DAY_MICROSECONDS):
+        outcomes[number].event_dates += (_FIRST_DAY + timedelta(days=day),)
     return outcomes
+
+
+def _pair_days(archive_of: npt.NDArray[np.int64], days: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Each archive with each of its days, in order; a pair is one number while it is sorted."""
+    first = int(days.min())
+    width = int(days.max()) - first + 1
+    for pair in np.unique(archive_of * width + (days - first)).tolist():
+        number, day = divmod(pair, width)
+        yield number, first + day
