@@ -23,6 +23,7 @@ from pipeline.errors import PipelineError, UsageError
 from pipeline.finding import SEVERITIES, Finding
 from pipeline.findings import collect_findings
 from pipeline.jobs.coverage import looked_at, map_coverage, select_hours, select_period, summarise_coverage
+from pipeline.jobs.finding_steps import add_steps
 from pipeline.jobs.ingest_accounting import IngestReport
 from pipeline.jobs.verify_hours import read_hours
 from pipeline.lake import Lake
@@ -97,7 +98,8 @@ def write_report(
         UsageError: the folder cannot be written, or the acknowledged file cannot be read.
     """
     tables = _read_tables(lake)
-    findings = [item for item in collect_findings(*tables.finding_tables) if _is_inside(item, since, until)]
+    inside = [item for item in collect_findings(*tables.finding_tables) if _is_inside(item, since, until)]
+    findings, steps = add_steps(inside)
     ledger = select_period(lake.ledger(), since, until)
     hours = read_hours(lake)
     hours = None if hours is None else select_hours(hours, since, until)
@@ -117,6 +119,7 @@ def write_report(
         coverage=map_coverage(ledger, hours),
         period=("" if since is None else since.isoformat(), "" if until is None else until.isoformat()),
         settings=_shown_settings(settings),
+        steps=steps,
         notes=[*notes, *_note_verification(run)],
     )
     files = {
