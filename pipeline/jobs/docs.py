@@ -35,6 +35,9 @@ COMMANDS = (
     ("verify",),
     ("case", "create"),
     ("case", "verify"),
+    ("posture",),
+    ("remediate", "plan"),
+    ("remediate", "apply"),
 )
 
 
