@@ -7,14 +7,18 @@ This module must never let the order of completion show.
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from typing import TypeVar
+
+import pyarrow as pa
 
 from pipeline.jobs.ingest_rows import ArchiveOutcome, TaskRows
 from pipeline.jobs.ingest_tasks import ArchiveTask, TaskResult, WorkerContext
@@ -22,6 +26,8 @@ from pipeline.jobs.ingest_worker import run_task
 from pipeline.lake.batch import BatchPart
 
 _T = TypeVar("_T")
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_KEPT_BYTES, _MAPPED_BYTES = 256 * 1024 * 1024, 32 * 1024 * 1024  # the second is the most that glibc allows
 
 
 class WorkerPool:
@@ -113,6 +119,20 @@ def _start_worker() -> None:
     # Ctrl-C reaches the whole process group: the coordinator decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
+    _keep_memory()
+
+
+def _keep_memory() -> None:
+    """Use freed memory again instead of giving it back: fresh pages cost a fifth of a worker's time.
+
+    Every task asks for the same large buffers. With one allocator for Arrow and all else they are the same pages.
+    """
+    pa.set_memory_pool(pa.system_memory_pool())
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
+        if mallopt is not None:
+            mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+            mallopt(_M_MMAP_THRESHOLD, _MAPPED_BYTES)
 
 
 def _end_with_parent() -> None:
