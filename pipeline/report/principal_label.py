@@ -8,6 +8,7 @@ Source: IAM user guide, "IAM identifiers".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ _RESOURCE_KINDS = {
     "federated-user": "federated user",
     "instance-profile": "instance profile",
 }
+_ACTION = re.compile(r"[a-z0-9-]+:[A-Z][A-Za-z0-9]*")
 _PROVIDER_KINDS = {"oidc-provider": "OIDC subject", "saml-provider": "SAML subject"}
 
 
@@ -59,7 +61,9 @@ def label_principal(value: str | None, *, width: int = 48, show_keys: bool = Fal
         return PrincipalLabel(kind, shorten(name or head, width), clean_text(parts[4], limit=16), full)
     if text[:4] in ("AKIA", "ASIA"):
         return PrincipalLabel("access key", shorten(text, width), "", full)
-    return PrincipalLabel("principal", shorten(text, width) or "unknown", "", full or "unknown")
+    # A use edge ends at what was called, for instance dynamodb:DeleteTable.
+    kind = "action" if _ACTION.fullmatch(text) else "principal"
+    return PrincipalLabel(kind, shorten(text, width) or "unknown", "", full or "unknown")
 
 
 def measure_labels(labels: Sequence[PrincipalLabel]) -> int:
