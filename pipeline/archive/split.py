@@ -94,7 +94,7 @@ def _split_piece(buffer: bytes, at: int, end: int) -> tuple[Offsets, Offsets] | 
     """Spans of the records in ``buffer[at:end]``; ``None`` where that is no strict list of objects."""
     if end - at > 2 * _PIECE_BYTES and buffer.count(b",", at, end) > _PIECE_COMMAS:
         return None  # no seams: a flood of tiny elements, not records; the exact splitter counts as it goes
-    piece = b"[" + buffer[at:end] + b"]"
+    piece = b"".join((b"[", memoryview(buffer)[at:end], b"]"))  # one copy; adding them up would make three
     try:
         records = _RAW_LIST.decode(piece)
         if not piece.isascii():
