@@ -63,13 +63,15 @@ class Listing:
             try:
                 while line:
                     self._advance(line, pool, workers)
+                    if not line:
+                        break  # the last shards held nothing that is wanted
                     first = line.popleft()
                     if isinstance(first, Future):
                         line.extendleft(reversed(first.result()))
                     elif isinstance(first, list):
                         yield from first
                     else:
-                        raise AssertionError("the head of the line is always in work")
+                        line.appendleft(first)  # all before it came to nothing: now it is the head, and put to work
             finally:
                 for part in line:
                     if isinstance(part, Future):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import date
 from pathlib import Path
+from typing import Any, Self
 
 import pytest
 from hypothesis import given, settings
@@ -178,3 +181,33 @@ def test_a_hundred_thousand_objects_are_listed_in_little_memory() -> None:
         tracemalloc.stop()
     assert count == 100_000
     assert peak < 100 * 1024 * 1024
+
+
+class _AtOnce:
+    """An executor whose work is done when it is submitted: the order of events that a quick server can give."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        """Take what a pool takes."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is left to wait for."""
+
+    def submit(self, work: Callable[..., Any], *arguments: object) -> Future[Any]:
+        """Do it now."""
+        done: Future[Any] = Future()
+        done.set_result(work(*arguments))
+        return done
+
+
+def test_a_listing_whose_pages_all_come_to_nothing_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A period without objects is an empty listing, however quickly the pages arrive; another has what a folder has."""
+    monkeypatch.setattr("pipeline.source.listing.ThreadPoolExecutor", _AtOnce)
+    fill(tmp_path, make_keys())
+    with serve(Store.from_folder(tmp_path)) as (url, _):
+        there, here = open_source("s3://trail/", S3Settings(endpoint_url=url)), open_source(str(tmp_path), S3Settings())
+        for since, until in [(date(2031, 1, 1), date(2031, 1, 2)), *BOUNDS]:
+            remote = [one.key for one in there.list_objects(since=since, until=until)]
+            assert remote == [one.key for one in here.list_objects(since=since, until=until)]
