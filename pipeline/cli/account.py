@@ -15,12 +15,17 @@ import typer
 from pipeline.cli import options as o
 
 if TYPE_CHECKING:
-    from pipeline.remediation.apply import Outcome
+    from pipeline.jobs.apply import Verb
+    from pipeline.settings import Settings
 
 Endpoint = Annotated[
     str | None, typer.Option("--endpoint-url", metavar="URL", help="Endpoint of IAM, STS and CloudTrail, if not AWS's.")
 ]
 PlanFile = Annotated[Path, typer.Argument(metavar="PLAN", help="The file that remediate plan wrote.")]
+OwnLake = Annotated[
+    str | None,
+    typer.Option("--lake", metavar="DIR|s3://", help="Lake that learns the calls as one's own; default the plan's."),
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Really make the calls; without it the plan is shown.")]
 
 
@@ -43,7 +48,9 @@ Examples:
 
   policytrail posture --profile audit
 
-  policytrail posture --saved ./answers --json"""
+  policytrail posture --saved ./answers --json
+
+  policytrail posture --html posture.html"""
 
 PLAN_HELP = """Write a plan: JSON to --out, Markdown beside it. Nothing is changed.
 
@@ -51,12 +58,12 @@ Examples:
 
   policytrail remediate plan pt-0123456789abcdef --lake ./lake --out plan.json
 
-  policytrail remediate plan --posture --out plan.json"""
+  policytrail remediate plan --posture --trail-bucket my-trail-bucket --out plan.json"""
 
 APPLY_HELP = """Show a plan, or with --yes make its calls.
 
 Live state is read again before each step; a step whose state changed since the plan is refused. PLAN.journal records
-each call before it is made.
+each call before it is made, and the lake of the plan learns the request ids, so that later runs know the calls.
 
 Example:
 
@@ -84,6 +91,7 @@ def posture(
         Path | None, typer.Option("--saved", metavar="DIR", help="Judge answers that --save wrote; makes no call.")
     ] = None,
     save: Annotated[Path | None, typer.Option("--save", metavar="DIR", help="Write the answers here too.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page for people too.")] = None,
     as_json: o.AsJson = False,
     endpoint_url: Endpoint = None,
     region: o.Region = None,
@@ -93,13 +101,15 @@ def posture(
 ) -> None:
     """Report an account's posture."""
     from pipeline.cli.terminal import say, say_json, show_table
-    from pipeline.jobs.posture import judge_account
-    from pipeline.remediation.posture import render_posture
+    from pipeline.jobs.posture import judge_account, write_page
+    from pipeline.remediation import render_posture
 
     settings = o.read_settings(
         settings_file, endpoint_url=endpoint_url, region=region, profile=profile, role_arn=role_arn
     )
     state, checks = judge_account(settings, saved=saved, save=save)
+    if html is not None:
+        write_page(state, checks, html)
     if as_json:
         say_json(render_posture(state, checks))
         return
@@ -120,6 +130,9 @@ def plan(
         list[Path] | None,
         typer.Option("--document", metavar="FILE", help='{"target", "policy", "document"}: an earlier state.'),
     ] = None,
+    trail_bucket: Annotated[
+        str, typer.Option("--trail-bucket", metavar="BUCKET", help="With --posture: bucket of a trail, if none exists.")
+    ] = "",
     lake: o.Lake = o.DEFAULT_LAKE,
     endpoint_url: Endpoint = None,
     region: o.Region = None,
@@ -137,34 +150,25 @@ def plan(
     settings = o.read_settings(
         settings_file, endpoint_url=endpoint_url, region=region, profile=profile, role_arn=role_arn
     )
+    secrets = out.absolute().parent
     if finding_ids:
-        made = plan_remediation(lake, finding_ids, settings, documents=document or ())
+        made = plan_remediation(lake, finding_ids, settings, documents=document or (), secrets=secrets)
     else:
-        made = plan_for_posture(settings, out.absolute().parent)
+        made = plan_for_posture(settings, secrets, trail_bucket=trail_bucket, lake=lake)
     page = write_plan(made, out)
     say(f"{made.plan_id}: {len(made.steps):,} steps, {len(made.refused):,} left alone; see {page}")
 
 
-def _act(verb: str, path: Path, endpoint_url: str | None, confirmed: Sequence[str] = ()) -> None:
-    from pipeline.jobs.posture import open_account
-    from pipeline.jobs.remediate import load_plan
-    from pipeline.remediation.apply import Journal, apply_plan, check_plan, rollback_plan
+def _act(verb: Verb, path: Path, settings: Settings, lake: str | None, confirmed: Sequence[str] = ()) -> None:
+    from pipeline.cli.terminal import complain, say
+    from pipeline.jobs.apply import carry_out
 
-    made, journal = load_plan(path), Journal(Path(f"{path}.journal"))
-    account = open_account(o.read_settings(endpoint_url=endpoint_url))
-    if verb == "apply":
-        outcomes = apply_plan(made, account, journal, confirmed=confirmed)
-    else:
-        outcomes = (check_plan if verb == "check" else rollback_plan)(made, account, journal)
-    _show(outcomes)
-    raise typer.Exit(1 if any(item.result in ("failed", "refused", "differs") for item in outcomes) else 0)
-
-
-def _show(outcomes: Sequence[Outcome]) -> None:
-    from pipeline.cli.terminal import say
-
+    outcomes, note = carry_out(verb, path, settings, lake=lake, confirmed=confirmed)
     for item in outcomes:
         say(f"{item.result}: {item.step_id}" + (f" - {item.detail}" if item.detail else ""))
+    if note:
+        complain(note)
+    raise typer.Exit(1 if any(item.result in ("failed", "refused", "differs") for item in outcomes) else 0)
 
 
 def apply(
@@ -173,31 +177,64 @@ def apply(
     confirm: Annotated[
         list[str] | None, typer.Option("--confirm", metavar="STEP_ID", help="A step that cannot be undone; repeatable.")
     ] = None,
+    lake: OwnLake = None,
     endpoint_url: Endpoint = None,
+    region: o.Region = None,
+    profile: o.Profile = None,
+    role_arn: o.RoleArn = None,
+    settings_file: o.SettingsFile = None,
 ) -> None:
     """Apply a plan."""
-    if yes:
-        _act("apply", path, endpoint_url, confirm or ())
-    _preview(path)
+    if not yes:
+        _preview(path)
+        return
+    settings = o.read_settings(
+        settings_file, endpoint_url=endpoint_url, region=region, profile=profile, role_arn=role_arn
+    )
+    _act("apply", path, settings, lake, confirm or ())
 
 
-def rollback(path: PlanFile, yes: Yes = False, endpoint_url: Endpoint = None) -> None:
+def rollback(
+    path: PlanFile,
+    yes: Yes = False,
+    lake: OwnLake = None,
+    endpoint_url: Endpoint = None,
+    region: o.Region = None,
+    profile: o.Profile = None,
+    role_arn: o.RoleArn = None,
+    settings_file: o.SettingsFile = None,
+) -> None:
     """Undo a plan."""
-    if yes:
-        _act("rollback", path, endpoint_url)
-    _preview(path)
+    if not yes:
+        _preview(path)
+        return
+    settings = o.read_settings(
+        settings_file, endpoint_url=endpoint_url, region=region, profile=profile, role_arn=role_arn
+    )
+    _act("rollback", path, settings, lake)
+
+
+def check(
+    path: PlanFile,
+    lake: OwnLake = None,
+    endpoint_url: Endpoint = None,
+    region: o.Region = None,
+    profile: o.Profile = None,
+    role_arn: o.RoleArn = None,
+    settings_file: o.SettingsFile = None,
+) -> None:
+    """Check a plan."""
+    settings = o.read_settings(
+        settings_file, endpoint_url=endpoint_url, region=region, profile=profile, role_arn=role_arn
+    )
+    _act("check", path, settings, lake)
 
 
 def _preview(path: Path) -> None:
     from pipeline.cli.terminal import complain, say
     from pipeline.jobs.remediate import load_plan
-    from pipeline.remediation.steps import render_plan
+    from pipeline.remediation import render_plan
 
     for line in render_plan(load_plan(path)).splitlines():
         say(line)
     complain("nothing was changed; --yes makes the calls")
-
-
-def check(path: PlanFile, endpoint_url: Endpoint = None) -> None:
-    """Check a plan."""
-    _act("check", path, endpoint_url)

@@ -15,7 +15,9 @@ from typing import Any
 from pipeline.errors import UsageError
 from pipeline.finding import Finding, format_time
 from pipeline.findings import collect_findings
+from pipeline.jobs.finding_changes import read_changes
 from pipeline.jobs.finding_steps import add_steps
+from pipeline.jobs.lake_access import open_job_lake
 from pipeline.jobs.query import run_query
 from pipeline.jobs.raw_records import read_raw_records
 from pipeline.models import quote_text
@@ -39,7 +41,8 @@ def read_findings(lake_path: str, settings: Settings) -> list[Finding]:
         run_query(lake_path, f"select * from {name}", settings)  # noqa: S608 - own names
         for name in ("fct_findings", "fct_finding_evidence", "fct_finding_reasons", "fct_escalation_chains")
     ]
-    return add_steps(collect_findings(*tables))[0]
+    findings = collect_findings(*tables)
+    return add_steps(findings, read_changes(open_job_lake(lake_path, settings), findings))[0]
 
 
 def explain_subject(lake_path: str, subject: str, settings: Settings) -> dict[str, Any]:

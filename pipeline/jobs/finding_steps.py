@@ -1,24 +1,26 @@
-"""What to do about a finding, as far as the finding alone tells: step ids on it, and the steps themselves.
+"""What to do about a finding, as far as the lake tells: step ids on it, and the steps themselves.
 
-What enters: findings. What leaves: the same findings with the ids of their steps, and the plan entries by id. This job
-must never read an account: ``policytrail remediate plan`` does.
+What enters: findings, and what their grants changed. What leaves: the same findings with the ids of their steps, and
+the plan entries by id. This job must never read an account: ``policytrail remediate plan`` does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from pipeline.finding import Finding
-from pipeline.remediation.plan_findings import plan_entries
+from pipeline.jobs.finding_changes import FindingChanges
+from pipeline.remediation.finding_plan import plan_entries
 
 
-def add_steps(findings: Iterable[Finding]) -> tuple[list[Finding], dict[str, dict[str, Any]]]:
+def add_steps(findings: Sequence[Finding], known: FindingChanges) -> tuple[list[Finding], dict[str, dict[str, Any]]]:
     """Name the remediation steps of findings.
 
     Args:
         findings: as collected; an attempt needs no containment, since nothing was granted.
+        known: what their grants changed, and whose their keys are.
 
     Returns:
         The findings in the same order with ``remediation`` filled, and step id -> plan entry (``policytrail.plan/1``).
@@ -26,7 +28,13 @@ def add_steps(findings: Iterable[Finding]) -> tuple[list[Finding], dict[str, dic
     named: list[Finding] = []
     steps: dict[str, dict[str, Any]] = {}
     for finding in findings:
-        entries = [] if finding.finding_class == "attempt" else plan_entries(finding)
+        entries = _entries(finding, known)
         steps.update((entry["id"], entry) for entry in entries)
         named.append(replace(finding, remediation=tuple(entry["id"] for entry in entries)))
     return named, steps
+
+
+def _entries(finding: Finding, known: FindingChanges) -> list[dict[str, Any]]:
+    if finding.finding_class == "attempt":
+        return []
+    return plan_entries(finding, known.changes.get(finding.finding_id, ()), known.key_owners)

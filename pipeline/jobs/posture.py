@@ -15,8 +15,10 @@ from typing import Any
 from pipeline.errors import UsageError
 from pipeline.models import seed_files, sql_folder
 from pipeline.policy import SEEDS, load_evaluator
+from pipeline.remediation.account_state import AccountState, read_account, read_saved
 from pipeline.remediation.clients import Account
-from pipeline.remediation.posture import AccountState, Check, JudgeRole, check_posture, read_account, read_saved
+from pipeline.remediation.posture import Check, JudgeRole, check_posture, render_posture
+from pipeline.report import render_posture_page
 from pipeline.settings import Settings
 
 
@@ -66,3 +68,12 @@ def judge_account(
         except OSError as error:
             raise UsageError(f"cannot write to {save}: {error.strerror}") from error
     return state, check_posture(state, now=now or datetime.now(UTC), judge=make_judge())
+
+
+def write_page(state: AccountState, checks: list[Check], out: Path) -> None:
+    """Write the page for people; ``UsageError`` where the file cannot be written."""
+    page = render_posture_page(render_posture(state, checks))
+    try:
+        out.write_bytes(page)
+    except OSError as error:
+        raise UsageError(f"cannot write the page to {out}: {error.strerror}", hint="--html names a file") from error

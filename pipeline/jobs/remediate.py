@@ -8,41 +8,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UsageError
 from pipeline.jobs.explain import read_findings
+from pipeline.jobs.finding_changes import read_changes
+from pipeline.jobs.lake_access import open_job_lake
 from pipeline.jobs.posture import judge_account, open_account
-from pipeline.jobs.query import run_query
-from pipeline.models import quote_text
-from pipeline.remediation.plan_findings import plan_findings
-from pipeline.remediation.plan_posture import plan_posture
-from pipeline.remediation.revert import Change
-from pipeline.remediation.steps import Plan, read_plan, render_plan
+from pipeline.remediation.finding_plan import plan_findings
+from pipeline.remediation.plan_page import render_plan
+from pipeline.remediation.posture_plan import plan_posture
+from pipeline.remediation.steps import Plan, read_plan
 from pipeline.settings import Settings
-
-_CHANGES = """
-select w.event_id, w.recipient_account_id as account_id, w.event_name, w.target_kind,
-       w.target_name, w.target_arn, w.policy_name, w.policy_arn, w.policy_version_id, w.group_name,
-       d.state, d.before_document, d.after_document, e.issued_access_key_id as issued_key_id
-from int_policy_writes as w
-left join stg_policy_deltas as d
-    on w.event_id = d.event_id and w.recipient_account_id = d.recipient_account_id
-    and (w.target_arn = d.target_arn or w.target_arn is null or w.target_arn = '')
-left join events as e on w.event_id = e.event_id and w.recipient_account_id = e.recipient_account_id
-where w.is_success and w.event_id in ({ids})
-order by w.event_time, w.event_id
-"""
-_OWNERS = """
-select distinct user_identity_access_key_id as key_id, user_identity_user_name as user_name
-from events where user_identity_type = 'IAMUser' and user_identity_access_key_id in ({keys})
-"""
 
 
 def plan_remediation(
-    lake: str, finding_ids: Sequence[str], settings: Settings, *, documents: Sequence[Path] = ()
+    lake: str,
+    finding_ids: Sequence[str],
+    settings: Settings,
+    *,
+    documents: Sequence[Path] = (),
+    secrets: Path = Path(),
 ) -> Plan:
     """Plan what ends some findings; reads the lake and the account.
 
@@ -51,6 +40,7 @@ def plan_remediation(
         finding_ids: as in findings.json.
         settings: how to reach the account.
         documents: files ``{"target": name, "policy": name or "", "document": {...}}`` with earlier states.
+        secrets: folder where new secrets are written, one file each, readable by its owner alone.
 
     Raises:
         UsageError: no such finding, a file that says nothing usable, no credentials.
@@ -61,34 +51,19 @@ def plan_remediation(
         raise UsageError(f"no finding {', '.join(missing)}", hint="findings.json lists them")
     findings = [known[name] for name in dict.fromkeys(finding_ids)]
     account = open_account(settings)
-    events = {item.finding_id: [one.event_id for one in item.evidence if one.role == "grant"] for item in findings}
-    rows = _select(lake, settings, _CHANGES, "ids", [name for names in events.values() for name in names])
-    keys = [text for item in findings for edge in item.chain for text in (edge.source, edge.target)]
-    owners = _select(lake, settings, _OWNERS, "keys", keys)
-    changes = [Change(**{name: _plain(name, value) for name, value in row.items()}) for row in rows]
+    place = open_job_lake(lake, settings)
+    grants = read_changes(place, findings)
     return plan_findings(
         findings,
-        {name: [change for change in changes if change.event_id in ids] for name, ids in events.items()},
+        grants.changes,
         account_id=account.account_id(),
         account=account,
         now=datetime.now(UTC).replace(microsecond=0),
-        key_owners={row["key_id"]: row["user_name"] for row in owners},
+        key_owners=grants.key_owners,
         documents=dict(_read_document(path) for path in documents),
+        secrets=secrets,
+        lake=place.location.root,
     )
-
-
-def _select(lake: str, settings: Settings, sql: str, name: str, values: Sequence[str]) -> list[dict[str, Any]]:
-    if not values:
-        return []
-    quoted = ", ".join(quote_text(value) for value in dict.fromkeys(values))
-    rows: list[dict[str, Any]] = run_query(lake, sql.format(**{name: quoted}), settings).to_pylist()
-    return rows
-
-
-def _plain(name: str, value: Any) -> Any:
-    if value is None and name not in ("before_document", "after_document"):
-        return "unknown" if name == "state" else ""
-    return value
 
 
 def _read_document(path: Path) -> tuple[tuple[str, str], Any]:
@@ -100,10 +75,31 @@ def _read_document(path: Path) -> tuple[tuple[str, str], Any]:
         raise UsageError(f"cannot read the earlier document in {path}: {error}", hint=form) from error
 
 
-def plan_for_posture(settings: Settings, secrets: Path) -> Plan:
-    """Plan what the account's failed checks ask for."""
+def plan_for_posture(settings: Settings, secrets: Path, *, trail_bucket: str = "", lake: str = "") -> Plan:
+    """Plan what the account's failed checks ask for.
+
+    Args:
+        settings: how to reach the account.
+        secrets: folder where new secrets are written.
+        trail_bucket: bucket of a new trail, where there is none; ``""`` leaves that to a person.
+        lake: where the plan's calls are registered as one's own, if there is a lake.
+
+    Raises:
+        UsageError: no credentials.
+    """
     state, checks = judge_account(settings)
-    return plan_posture(checks, open_account(settings), account_id=state.account_id, secrets=secrets)
+    plan = plan_posture(
+        checks, open_account(settings), account_id=state.account_id, secrets=secrets, trail_bucket=trail_bucket
+    )
+    return replace(plan, lake=find_lake(lake, settings))
+
+
+def find_lake(lake: str, settings: Settings) -> str:
+    """The root of a lake, or ``""`` where there is none: a plan for an account needs no lake."""
+    try:
+        return open_job_lake(lake, settings).location.root if lake else ""
+    except UsageError:
+        return ""
 
 
 def write_plan(plan: Plan, out: Path) -> Path:

@@ -23,6 +23,7 @@ from pipeline.errors import PipelineError, UsageError
 from pipeline.finding import SEVERITIES, Finding
 from pipeline.findings import collect_findings
 from pipeline.jobs.coverage import looked_at, map_coverage, select_hours, select_period, summarise_coverage
+from pipeline.jobs.finding_changes import read_changes
 from pipeline.jobs.finding_steps import add_steps
 from pipeline.jobs.ingest_accounting import IngestReport
 from pipeline.jobs.verify_hours import read_hours
@@ -99,7 +100,7 @@ def write_report(
     """
     tables = _read_tables(lake)
     inside = [item for item in collect_findings(*tables.finding_tables) if _is_inside(item, since, until)]
-    findings, steps = add_steps(inside)
+    findings, steps = add_steps(inside, read_changes(lake, inside))
     ledger = select_period(lake.ledger(), since, until)
     hours = read_hours(lake)
     hours = None if hours is None else select_hours(hours, since, until)

@@ -6,79 +6,41 @@ whose live state is not the one that was planned for, and never one that cannot 
 
 from __future__ import annotations
 
-import base64
-import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pipeline.errors import RemediationError, UsageError
-from pipeline.remediation.clients import Account
-from pipeline.remediation.live_state import is_reached, read_state
+from pipeline.remediation.clients import Account, request_id_of
+from pipeline.remediation.journal import Journal
+from pipeline.remediation.live_state import is_reached, makes_new, read_state
+from pipeline.remediation.secret_files import SecretFile
 from pipeline.remediation.steps import Plan, Step, hash_state
+
+STOPS = ("failed", "refused")
+"""Results after which the steps that follow are not looked at."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one step: done, already, refused, unconfirmed, manual, failed, holds, differs, rolled_back."""
+    """What became of one step.
+
+    Attributes:
+        step_id: of the plan.
+        result: done, already, refused, unconfirmed, waiting, manual, failed; of a check holds, differs, manual, failed;
+            of a rollback rolled_back, already, refused, unconfirmed, failed.
+        detail: a sentence, or ``""``.
+    """
 
     step_id: str
     result: str
     detail: str = ""
 
 
-class Journal:
-    """Append-only JSON lines; each line is on disk before the next call."""
-
-    def __init__(self, path: Path) -> None:
-        """Name the file; it is made with the first line."""
-        self.path = path
-
-    def entries(self) -> list[dict[str, Any]]:
-        """All lines so far; a last line that a crash cut short is left out.
-
-        Raises:
-            UsageError: the file is no journal.
-        """
-        if not self.path.exists():
-            return []
-        lines = self.path.read_text(encoding="utf-8").split("\n")
-        try:
-            return [json.loads(line) for line in lines[:-1]]
-        except ValueError as error:
-            raise UsageError(f"{self.path} is no journal: {error}") from error
-
-    def add(self, plan: Plan, step: Step, phase: str, **more: Any) -> None:
-        """Write one line and wait until it is on disk."""
-        line = {"at": datetime.now(UTC).isoformat(), "plan_id": plan.plan_id, "step_id": step.id, "phase": phase}
-        handle = os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600)
-        with os.fdopen(handle, "rb+") as stream:
-            # A line that a crash cut short would swallow this one.
-            kept = stream.read().rfind(b"\n") + 1
-            stream.seek(kept)
-            stream.truncate()
-            stream.write(json.dumps(line | more, sort_keys=True).encode() + b"\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-
-    def phases(self, plan: Plan) -> dict[str, str]:
-        """The last phase of each step of the plan, in the order in which the steps were begun."""
-        found: dict[str, str] = {}
-        for entry in self.entries():
-            if entry["plan_id"] == plan.plan_id:
-                found[entry["step_id"]] = entry["phase"]
-        return found
-
-
-def request_ids(journal: Journal) -> frozenset[str]:
-    """The ``requestID`` of every call that the journal says was made: what marks own actions in later logs."""
-    return frozenset(entry["request_id"] for entry in journal.entries() if entry.get("request_id"))
-
-
-def apply_plan(plan: Plan, account: Account, journal: Journal, *, confirmed: Iterable[str] = ()) -> list[Outcome]:
+def apply_plan(
+    plan: Plan, account: Account, journal: Journal, *, confirmed: Iterable[str] = (), now: datetime | None = None
+) -> list[Outcome]:
     """Make the plan's calls in order; stop at the first that is refused or fails.
 
     Args:
@@ -86,22 +48,24 @@ def apply_plan(plan: Plan, account: Account, journal: Journal, *, confirmed: Ite
         account: must be the plan's.
         journal: written before and after each call.
         confirmed: ids of steps without an inverse that may be made.
+        now: UTC; days of grace count up to it.
 
     Returns:
         One outcome per step that was looked at.
 
     Raises:
-        UsageError: the credentials are another account's, or a confirmed id is no step.
+        UsageError: the credentials are another account's, a confirmed id is no step, or the journal cannot be written.
     """
     _require_account(plan, account)
     allowed = frozenset(confirmed)
     unknown = allowed - {step.id for step in plan.steps}
     if unknown:
         raise UsageError(f"--confirm names no step of this plan: {', '.join(sorted(unknown))}")
-    outcomes, phases = [], journal.phases(plan)
+    run = _Run(plan, account, journal, allowed, now or datetime.now(UTC))
+    outcomes = []
     for step in plan.steps:
-        outcomes.append(_apply_step(plan, step, account, journal, phases.get(step.id, ""), step.id in allowed))
-        if outcomes[-1].result in ("failed", "refused"):
+        outcomes.append(run.apply(step))
+        if outcomes[-1].result in STOPS:
             break
     return outcomes
 
@@ -112,91 +76,113 @@ def _require_account(plan: Plan, account: Account) -> None:
         raise UsageError(f"the plan is for account {plan.account_id}, the credentials are of {live}")
 
 
-def _apply_step(plan: Plan, step: Step, account: Account, journal: Journal, phase: str, is_confirmed: bool) -> Outcome:
-    if step.is_manual:
-        return Outcome(step.id, "manual", "a person does this one")
-    if phase == "done":
-        return Outcome(step.id, "already", "the journal says it is done")
-    try:
-        state = read_state(account, step.service, step.operation, step.parameters)
-    except RemediationError as error:
-        return Outcome(step.id, "failed", str(error))
-    if is_reached(step.operation, step.parameters, state):
-        if phase == "begin":
-            journal.add(plan, step, "done", note="a call cut short had reached the account")
-        return Outcome(step.id, "already", "the account is in this state")
-    if hash_state(state) != step.precondition_sha256:
-        return Outcome(step.id, "refused", "the account changed since the plan was made: make it again")
-    if step.inverse is None and not is_confirmed:
-        return Outcome(step.id, "unconfirmed", f"it cannot be undone: --confirm {step.id}")
-    return _make_call(plan, step, account, journal)
+@dataclass(frozen=True, slots=True)
+class _Run:
+    plan: Plan
+    account: Account
+    journal: Journal
+    confirmed: frozenset[str]
+    now: datetime
+
+    def apply(self, step: Step) -> Outcome:
+        phase = self.journal.phases(self.plan).get(step.id, "")
+        if step.is_manual:
+            return Outcome(step.id, "manual", "a person does this one")
+        if phase == "done":
+            return Outcome(step.id, "already", "the journal says it is done")
+        if waits := self._wait_for(step):
+            return Outcome(step.id, "waiting", waits)
+        try:
+            state = _read(self.account, step)
+        except RemediationError as error:
+            return Outcome(step.id, "failed", str(error))
+        if is_reached(step.operation, step.parameters, state):
+            if phase == "begin":
+                self.journal.add(self.plan, step, "done", note="a call cut short had reached the account")
+            return Outcome(step.id, "already", "the account is in this state")
+        if hash_state(state) != step.precondition_sha256:
+            return Outcome(step.id, "refused", "the account changed since the plan was made: make it again")
+        if step.inverse is None and step.id not in self.confirmed:
+            return Outcome(step.id, "unconfirmed", f"it cannot be undone: --confirm {step.id}")
+        return self._make_call(step)
+
+    def _wait_for(self, step: Step) -> str:
+        if not step.after:
+            return ""
+        done = self.journal.done_at(self.plan).get(step.after)
+        if done is None:
+            return f"it comes after step {step.after}, which is not done"
+        until = done + timedelta(days=step.wait_days)
+        return "" if self.now >= until else f"days of grace end at {until:%Y-%m-%d %H:%M} UTC: apply again then"
+
+    def _make_call(self, step: Step) -> Outcome:
+        call = {"service": step.service, "operation": step.operation}
+        try:
+            with SecretFile(step) as secret:
+                self.journal.add(self.plan, step, "begin", **call, parameters=dict(step.parameters))
+                parameters = {**step.parameters, **secret.make_parameters()}
+                answer = self.account.at(step.region).call(step.service, step.operation, **parameters)
+                secret.keep(answer)
+        except RemediationError as error:
+            self.journal.add(self.plan, step, "failed", **call, detail=str(error))
+            return Outcome(step.id, "failed", str(error))
+        self.journal.add(self.plan, step, "done", **call, request_id=request_id_of(answer))
+        return Outcome(step.id, "done", f"the secret is in {step.secret_file}" if step.secret_file else "")
 
 
-def _make_call(plan: Plan, step: Step, account: Account, journal: Journal) -> Outcome:
-    journal.add(plan, step, "begin", operation=step.operation, parameters=dict(step.parameters))
-    handle = _open_secret(step)
-    try:
-        answer = account.call(step.service, step.operation, **step.parameters)
-    except RemediationError as error:
-        journal.add(plan, step, "failed", detail=str(error))
-        if handle is not None:
-            os.close(handle)
-            Path(step.secret_file).unlink()
-        return Outcome(step.id, "failed", str(error))
-    if handle is not None:
-        _hand_over(answer, handle)
-    journal.add(plan, step, "done", request_id=answer["ResponseMetadata"].get("RequestId", ""))
-    return Outcome(step.id, "done", f"the secret is in {step.secret_file}" if step.secret_file else "")
-
-
-def _open_secret(step: Step) -> int | None:
-    """Make the user's file before the call: a secret that has nowhere to go would be lost."""
-    if not step.secret_file:
-        return None
-    try:
-        return os.open(step.secret_file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except OSError as error:
-        raise UsageError(f"cannot make {step.secret_file} for the secret: {error.strerror}") from error
-
-
-def _hand_over(answer: Mapping[str, Any], handle: int) -> None:
-    secrets = {name: value for name, value in answer.items() if name != "ResponseMetadata"}
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        json.dump(secrets, stream, default=_as_text)
-        stream.write("\n")
-
-
-def _as_text(item: object) -> str:
-    if not isinstance(item, bytes):
-        return str(item)
-    # The seed is ASCII; the picture of it is not.
-    return item.decode("ascii") if item.isascii() else base64.b64encode(item).decode("ascii")
+def _read(account: Account, step: Step) -> Any:
+    return read_state(account.at(step.region), step.service, step.operation, step.parameters)
 
 
 def check_plan(plan: Plan, account: Account, journal: Journal) -> list[Outcome]:
-    """Say of each step whether the account is as it leaves it; writes nothing."""
+    """Say of each step whether the account is as it leaves it; writes nothing.
+
+    Returns:
+        One outcome per step: holds, differs, manual, or failed where the state could not be read.
+
+    Raises:
+        UsageError: the credentials are another account's.
+    """
     _require_account(plan, account)
-    outcomes, phases = [], journal.phases(plan)
-    for step in plan.steps:
-        if step.is_manual:
-            outcomes.append(Outcome(step.id, "manual", "not checked"))
-            continue
-        state = read_state(account, step.service, step.operation, step.parameters)
-        made = step.operation == "CreateAccessKey" and phases.get(step.id) == "done"
-        is_held = made or is_reached(step.operation, step.parameters, state)
-        outcomes.append(Outcome(step.id, "holds" if is_held else "differs"))
-    return outcomes
+    phases = journal.phases(plan)
+    return [_check_step(step, account, phases.get(step.id, "")) for step in plan.steps]
+
+
+def _check_step(step: Step, account: Account, phase: str) -> Outcome:
+    if step.is_manual:
+        return Outcome(step.id, "manual", "not checked")
+    if makes_new(step.operation):
+        # Nothing in the account tells this call's key or password from an earlier one: the journal does.
+        return Outcome(step.id, "holds" if phase == "done" else "differs", "by the journal")
+    try:
+        state = _read(account, step)
+    except RemediationError as error:
+        return Outcome(step.id, "failed", str(error))
+    return Outcome(step.id, "holds" if is_reached(step.operation, step.parameters, state) else "differs")
 
 
 def rollback_plan(plan: Plan, account: Account, journal: Journal) -> list[Outcome]:
-    """Undo what the journal says was begun or done, last first; stop at the first that is refused or fails."""
+    """Undo what the journal says was begun or done, last first; stop at the first that is refused or fails.
+
+    A step that failed is looked at too: a call whose answer was lost may have reached the account.
+
+    Returns:
+        One outcome per step that was looked at.
+
+    Raises:
+        UsageError: the credentials are another account's, or the journal cannot be written.
+    """
     _require_account(plan, account)
     steps = {step.id: step for step in plan.steps}
-    begun = [name for name, phase in journal.phases(plan).items() if phase in ("begin", "done", "rollback_begin")]
+    begun = [
+        name
+        for name, phase in journal.phases(plan).items()
+        if phase in ("begin", "done", "rollback_begin") or (phase == "failed" and steps[name].inverse is not None)
+    ]
     outcomes = []
     for name in reversed(begun):
         outcomes.append(_undo_step(plan, steps[name], account, journal))
-        if outcomes[-1].result in ("failed", "refused"):
+        if outcomes[-1].result in STOPS:
             break
     return outcomes
 
@@ -204,17 +190,18 @@ def rollback_plan(plan: Plan, account: Account, journal: Journal) -> list[Outcom
 def _undo_step(plan: Plan, step: Step, account: Account, journal: Journal) -> Outcome:
     if step.inverse is None:
         return Outcome(step.id, "unconfirmed", "it cannot be undone")
+    inverse: Mapping[str, Any] = step.inverse
+    call = {"service": inverse["service"], "operation": inverse["operation"]}
     try:
-        state = read_state(account, step.service, step.operation, step.parameters)
+        state = _read(account, step)
         if hash_state(state) == step.precondition_sha256:
             journal.add(plan, step, "rolled_back", note="the account was in the earlier state")
             return Outcome(step.id, "already", "the account is in the earlier state")
         if not is_reached(step.operation, step.parameters, state):
             return Outcome(step.id, "refused", "the account changed since the step was applied")
-        inverse = step.inverse
-        journal.add(plan, step, "rollback_begin", operation=inverse["operation"])
-        answer = account.call(inverse["service"], inverse["operation"], **inverse["parameters"])
+        journal.add(plan, step, "rollback_begin", **call)
+        answer = account.at(step.region).call(inverse["service"], inverse["operation"], **inverse["parameters"])
     except RemediationError as error:
         return Outcome(step.id, "failed", str(error))
-    journal.add(plan, step, "rolled_back", request_id=answer["ResponseMetadata"].get("RequestId", ""))
+    journal.add(plan, step, "rolled_back", **call, request_id=request_id_of(answer))
     return Outcome(step.id, "rolled_back")

@@ -8,6 +8,8 @@ Source: boto3 guide, "Retries" (mode ``standard`` covers throttling).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 import boto3
@@ -43,12 +45,24 @@ class Account:
             raise UsageError(str(error), hint="--profile names one of the AWS configuration") from error
         self._endpoint_url, self._attempts = endpoint_url or None, attempts
         self._clients: dict[str, Any] = {}
+        self._region = self._session.region_name or "us-east-1"
         if role_arn:
             given = self.call("sts", "AssumeRole", RoleArn=role_arn, RoleSessionName="policytrail")["Credentials"]
             self._session = boto3.session.Session(
                 given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], region_name=region or None
             )
             self._clients = {}
+        self._elsewhere: dict[str, Account] = {}
+
+    def at(self, region: str) -> Account:
+        """The same account and credentials, called in a region; ``""`` for the region at hand."""
+        if region in ("", self._region):
+            return self
+        if region not in self._elsewhere:
+            there = copy(self)
+            there._region, there._clients = region, {}
+            self._elsewhere[region] = there
+        return self._elsewhere[region]
 
     def client(self, service: str) -> Any:
         """The client of a service."""
@@ -56,7 +70,7 @@ class Account:
             session: Any = self._session
             self._clients[service] = session.client(
                 service,
-                region_name=self._session.region_name or "us-east-1",
+                region_name=self._region,
                 endpoint_url=self._endpoint_url,
                 config=Config(retries={"mode": "standard", "total_max_attempts": self._attempts}),
             )
@@ -103,3 +117,8 @@ def explain(error: ClientError | BotoCoreError, operation: str) -> UsageError | 
     if code in _DENIALS:
         return DeniedError(text)
     return GoneError(text) if code in _GONE else RemediationError(text)
+
+
+def request_id_of(answer: Mapping[str, Any]) -> str:
+    """The id that the service gave a call, CloudTrail's ``requestID``; ``""`` where the answer has none."""
+    return str(answer["ResponseMetadata"].get("RequestId", ""))

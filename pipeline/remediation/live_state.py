@@ -67,6 +67,11 @@ def _read_login(account: Account, given: Mapping[str, Any]) -> Any:
     return {"created": str(profile["CreateDate"]), "must_reset": bool(profile.get("PasswordResetRequired"))}
 
 
+def _read_own_device(account: Account, given: Mapping[str, Any]) -> Any:
+    devices = account.pages("iam", "ListMFADevices", "MFADevices", UserName=given["UserName"])
+    return "active" if given["SerialNumber"] in {item["SerialNumber"] for item in devices} else None
+
+
 def _read_user(account: Account, given: Mapping[str, Any]) -> Any:
     return account.call("iam", "GetUser", UserName=given["UserName"])["User"]["UserId"]
 
@@ -92,8 +97,16 @@ def _read_device(account: Account, given: Mapping[str, Any]) -> Any:
 
 def _read_trail(account: Account, given: Mapping[str, Any]) -> Any:
     trail = account.call("cloudtrail", "GetTrail", Name=given["Name"])["Trail"]
-    names = ("LogFileValidationEnabled", "IsMultiRegionTrail", "IncludeGlobalServiceEvents")
-    return {"EnableLogFileValidation" if name == names[0] else name: trail.get(name) for name in names}
+    return {
+        "EnableLogFileValidation": trail.get("LogFileValidationEnabled"),
+        "IsMultiRegionTrail": trail.get("IsMultiRegionTrail"),
+        "IncludeGlobalServiceEvents": trail.get("IncludeGlobalServiceEvents"),
+    }
+
+
+def _read_new_trail(account: Account, given: Mapping[str, Any]) -> Any:
+    trail = account.call("cloudtrail", "GetTrail", Name=given["Name"])["Trail"]
+    return _read_trail(account, given) | {"S3BucketName": trail.get("S3BucketName")}
 
 
 def _read_logging(account: Account, given: Mapping[str, Any]) -> Any:
@@ -115,15 +128,26 @@ _READERS = {
     "iam:DeleteAccountPasswordPolicy": _read_passwords,
     "iam:CreateVirtualMFADevice": _read_device,
     "iam:DeleteVirtualMFADevice": _read_device,
+    "iam:EnableMFADevice": _read_own_device,
+    "iam:DeactivateMFADevice": _read_own_device,
+    "cloudtrail:CreateTrail": _read_new_trail,
+    "cloudtrail:DeleteTrail": _read_new_trail,
     "cloudtrail:UpdateTrail": _read_trail,
     "cloudtrail:StartLogging": _read_logging,
     "cloudtrail:StopLogging": _read_logging,
 }
 
 
+def makes_new(operation: str) -> bool:
+    """Whether a call makes something new each time, so that no state tells it from an earlier one."""
+    return operation in ("CreateAccessKey", "UpdateLoginProfile")
+
+
 def is_reached(operation: str, parameters: Mapping[str, Any], state: Any) -> bool:
     """Whether a state is what the call leaves behind; never for calls that make something new each time."""
-    if operation.startswith(("Delete", "Detach", "Remove")):
+    if makes_new(operation):
+        return False
+    if operation.startswith(("Delete", "Detach", "Remove", "Deactivate")):
         return state is None
     if operation.startswith(("Attach", "Add", "CreateVirtual")):
         return state is not None
@@ -135,8 +159,6 @@ def is_reached(operation: str, parameters: Mapping[str, Any], state: Any) -> boo
         return bool(state == parameters["VersionId"])
     if operation in ("StartLogging", "StopLogging"):
         return bool(state is (operation == "StartLogging"))
-    if operation == "UpdateLoginProfile":
-        return state is not None and bool(state["must_reset"])
-    if operation in ("UpdateAccountPasswordPolicy", "UpdateTrail"):
+    if operation in ("UpdateAccountPasswordPolicy", "UpdateTrail", "CreateTrail"):
         return state is not None and all(state.get(k) == v for k, v in parameters.items() if k != "Name")
     return False

@@ -1,24 +1,19 @@
-"""The account's posture: read once, judged check by check.
+"""The account's posture, judged check by check.
 
-What enters: the account, or its saved answers. What leaves: ``policytrail.posture/1``. What could not be read gives
-``unknown`` with the reason, never ``pass``. This module must never make a call that writes.
+What enters: ``AccountState``. What leaves: ``policytrail.posture/1``. What could not be read gives ``unknown`` with the
+reason, never ``pass``. This module must never make a call.
 
-Source: IAM user guide, "Getting credential reports"; CloudTrail user guide, "Security best practices".
+Source: IAM user guide, "Security best practices"; CloudTrail user guide, "Security best practices".
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-from pipeline.errors import RemediationError, UsageError
-from pipeline.remediation.clients import Account, GoneError
+from pipeline.remediation.account_state import AccountState
 from pipeline.remediation.live_state import as_document
 
 POSTURE_SCHEMA = "policytrail.posture/1"
@@ -43,83 +38,7 @@ class Check:
         return asdict(self)
 
 
-@dataclass(frozen=True, slots=True)
-class AccountState:
-    """Answers by name, and for each that could not be had the reason."""
-
-    account_id: str
-    answers: Mapping[str, Any]
-    problems: Mapping[str, str] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        """What ``--save`` writes and ``--saved`` reads."""
-        return asdict(self)
-
-
-def read_account(account: Account) -> AccountState:
-    """Read all that the checks need, each list once and paginated.
-
-    Raises:
-        UsageError: no usable credentials.
-    """
-    answers: dict[str, Any] = {}
-    problems: dict[str, str] = {}
-    readers: dict[str, Callable[[], Any]] = {
-        "password_policy": lambda: _or_none(account, "iam", "GetAccountPasswordPolicy", "PasswordPolicy"),
-        "summary": lambda: account.call("iam", "GetAccountSummary")["SummaryMap"],
-        "credentials": lambda: _read_credentials(account),
-        "roles": lambda: account.pages(
-            "iam", "GetAccountAuthorizationDetails", "RoleDetailList", Filter=["Role"], MaxItems=1000
-        ),
-        "trails": lambda: account.call("cloudtrail", "DescribeTrails")["trailList"],
-    }
-    for name, reader in readers.items():
-        try:
-            answers[name] = reader()
-        except RemediationError as error:
-            problems[name] = str(error)
-    for trail in answers.get("trails", ()):
-        for member, operation, key in (
-            ("status", "GetTrailStatus", "Name"),
-            ("selectors", "GetEventSelectors", "TrailName"),
-        ):
-            try:
-                answer = account.call("cloudtrail", operation, **{key: trail["TrailARN"]})
-                trail[member] = {name: value for name, value in answer.items() if name != "ResponseMetadata"}
-            except RemediationError as error:
-                trail[f"{member}_problem"] = str(error)
-    return AccountState(account.account_id(), answers, problems)
-
-
-def _or_none(account: Account, service: str, operation: str, member: str) -> Any:
-    try:
-        return account.call(service, operation)[member]
-    except GoneError:
-        return None
-
-
-def _read_credentials(account: Account) -> list[dict[str, str]]:
-    for _ in range(10):  # each answer says STARTED or INPROGRESS until the report is made
-        if account.call("iam", "GenerateCredentialReport")["State"] == "COMPLETE":
-            break
-    content = account.call("iam", "GetCredentialReport")["Content"]
-    return list(csv.DictReader(io.StringIO(content.decode())))
-
-
-def read_saved(folder: Path) -> AccountState:
-    """Read ``account.json`` of an earlier ``posture --save``.
-
-    Raises:
-        UsageError: it is not there, or is something else.
-    """
-    path = folder / "account.json"
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        return AccountState(data["account_id"], data["answers"], data["problems"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(
-            f"cannot read the saved answers in {path}: {error}", hint="posture --save DIR makes it"
-        ) from error
+_NONE_TO_CHECK = "the account has nothing that it applies to"
 
 
 def check_posture(state: AccountState, *, now: datetime, judge: JudgeRole) -> list[Check]:
@@ -131,7 +50,8 @@ def check_posture(state: AccountState, *, now: datetime, judge: JudgeRole) -> li
         judge: what a role's inline policies allow, as a tier.
 
     Returns:
-        One entry per check and resource, ordered by check as published.
+        One entry per check and resource, checks of one answer together; a check that nothing in the account asks for
+        has one entry, on the account.
     """
     account = f"arn:aws:iam::{state.account_id}:root"
     needs: tuple[tuple[str, tuple[str, ...], Callable[[Any], Iterator[Check]]], ...] = (
@@ -148,7 +68,10 @@ def check_posture(state: AccountState, *, now: datetime, judge: JudgeRole) -> li
             reason = state.problems.get(answer, "the answer was not saved")
             checks += [Check(name, "unknown", "info", account, f"could not be read: {reason}") for name in ids]
         else:
-            checks += check(state.answers[answer])
+            found = list(check(state.answers[answer]))
+            checks += found
+            missing = [name for name in ids if all(name != item.id for item in found)]
+            checks += [Check(name, "pass", "info", account, _NONE_TO_CHECK) for name in missing]
     return checks
 
 
@@ -194,30 +117,56 @@ def _check_users(rows: list[Mapping[str, str]], now: datetime) -> Iterator[Check
     for row in rows:
         if row["user"] == "<root_account>":
             continue
-        has_password = row["password_enabled"] == str(True).lower()
-        if has_password:
-            has_mfa = row["mfa_active"] == "true"
+        if _is_true(row, "password_enabled"):
+            has_mfa = _is_true(row, "mfa_active")
             detail = "console user with MFA" if has_mfa else "console user without MFA"
             yield Check("user_mfa", _status(has_mfa), "high", row["arn"], detail, {"user": row["user"]})
-            yield _check_use(row, "password", row["password_last_used"], row["password_last_changed"], now)
-        for number in ("1", "2"):
-            key = f"access_key_{number}"
-            if row[f"{key}_active"] != "true":
-                continue
-            made = row[f"{key}_last_rotated"]
-            age = _age(made, now)
-            status = "unknown" if age is None else _status(age <= timedelta(KEY_AGE_DAYS))
-            said = "age not known" if age is None else f"access key {number} is {age.days} days old"
-            yield Check("access_key_age", status, "medium", row["arn"], said, {"user": row["user"], "key": number})
-            yield _check_use(row, f"access key {number}", row[f"{key}_last_used_date"], made, now)
+        numbers = [number for number in ("1", "2") if _is_true(row, f"access_key_{number}_active")]
+        if numbers:
+            yield _check_ages(row, numbers, now)
+        if numbers or _is_true(row, "password_enabled"):
+            yield _check_uses(row, numbers, now)
 
 
-def _check_use(row: Mapping[str, str], what: str, used: str, made: str, now: datetime) -> Check:
-    age = _age(used, now)
-    is_new = (_age(made, now) or _age(row["user_creation_time"], now) or timedelta(0)) <= timedelta(UNUSED_DAYS)
-    is_good = is_new if age is None else age <= timedelta(UNUSED_DAYS)
-    detail = f"{what} {'never used' if age is None else f'last used {age.days} days ago'}"
-    return Check("unused_credential", _status(is_good), "low", row["arn"], detail, {"user": row["user"], "what": what})
+def _is_true(row: Mapping[str, str], column: str) -> bool:
+    return row[column] == "true"
+
+
+def _check_ages(row: Mapping[str, str], numbers: list[str], now: datetime) -> Check:
+    """One entry per user: the oldest of its active keys decides."""
+    ages = {number: _age(row[f"access_key_{number}_last_rotated"], now) for number in numbers}
+    limit = timedelta(KEY_AGE_DAYS)
+    is_old = any(age is not None and age > limit for age in ages.values())
+    status = "fail" if is_old else "unknown" if None in ages.values() else "pass"
+    said = "; ".join(
+        f"access key {number}: age not known" if age is None else f"access key {number} is {age.days} days old"
+        for number, age in ages.items()
+    )
+    evidence = {"user": row["user"], "keys": {number: row[f"access_key_{number}_last_rotated"] for number in numbers}}
+    return Check("access_key_age", status, "medium", row["arn"], said, evidence)
+
+
+def _check_uses(row: Mapping[str, str], numbers: list[str], now: datetime) -> Check:
+    """One entry per user: password and active keys that nobody used for long."""
+    used = {f"access key {number}": row[f"access_key_{number}_last_used_date"] for number in numbers}
+    made = {f"access key {number}": row[f"access_key_{number}_last_rotated"] for number in numbers}
+    if _is_true(row, "password_enabled"):
+        used["password"], made["password"] = row["password_last_used"], row["password_last_changed"]
+    born = row["user_creation_time"]
+    unused = [what for what in used if _is_unused((used[what], made[what], born), now)]
+    said = "; ".join(f"{what} {_say_use(_age(text, now))}" for what, text in used.items())
+    evidence = {"user": row["user"], "last_used": used, "unused": unused}
+    return Check("unused_credential", _status(not unused), "low", row["arn"], said, evidence)
+
+
+def _is_unused(moments: tuple[str, ...], now: datetime) -> bool:
+    """Whether the first moment that is known (last use, making, the user's own) is long ago."""
+    ages = [age for age in (_age(text, now) for text in moments) if age is not None]
+    return bool(ages) and ages[0] > timedelta(UNUSED_DAYS)
+
+
+def _say_use(age: timedelta | None) -> str:
+    return "never used" if age is None else f"last used {age.days} days ago"
 
 
 def _age(text: str, now: datetime) -> timedelta | None:

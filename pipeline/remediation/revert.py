@@ -13,11 +13,9 @@ from typing import Any
 
 from pipeline.errors import RemediationError
 from pipeline.remediation.clients import Account
+from pipeline.remediation.contain import REVOKE_POLICY, undo_put
 from pipeline.remediation.live_state import as_document
 from pipeline.remediation.steps import Step
-
-REVOKE_POLICY = "PolicyTrailRevokeOlderSessions"
-"""Name of the inline policy that denies older sessions."""
 
 Reader = Callable[[str, Mapping[str, Any]], Any]
 _Made = list[tuple[Step, Any]]
@@ -64,6 +62,15 @@ class Change:
         if self.event_name == "UpdateAssumeRolePolicy":
             return 0
         return 2 if self.event_name in ("CreateUser", "CreateLoginProfile") else 1
+
+
+def recorded_state(change: Change, operation: str) -> Any:
+    """What a recorded call left behind in the slot that ``operation`` would change; ``None`` for nothing."""
+    if operation.startswith(("Attach", "Detach", "Add", "Remove")):
+        return "recorded" if change.event_name.startswith(("Attach", "Add")) else None
+    if operation in ("DeleteLoginProfile", "DeleteUser"):
+        return "recorded"
+    return None if change.after_document is None else as_document(change.after_document)
 
 
 def revert_change(finding_id: str, change: Change, read: Reader, account: Account | None) -> _Made:
@@ -115,7 +122,6 @@ def _restore_inline(finding_id: str, change: Change, read: Reader) -> _Made:
     if live == before:
         return []
     operation = f"Delete{kind}Policy" if before is None else f"Put{kind}Policy"
-    undo = f"Put{kind}Policy" if live is not None else f"Delete{kind}Policy"
     where = f"IAM > {kind}s > {change.target_name} > Permissions > {change.policy_name}"
     step = _step(
         finding_id,
@@ -126,11 +132,7 @@ def _restore_inline(finding_id: str, change: Change, read: Reader) -> _Made:
         changes=f"{'Delete' if before is None else 'Restore'} inline policy {change.policy_name} of "
         f"{change.target_kind} {change.target_name}",
         warning=_changed_since(change, live),
-        inverse={
-            "service": "iam",
-            "operation": undo,
-            "parameters": slot if live is None else slot | {"PolicyDocument": json.dumps(live)},
-        },
+        inverse=undo_put(kind, slot, live),
     )
     return [(step, live)]
 
@@ -252,15 +254,17 @@ def _remove_user(finding_id: str, change: Change, read: Reader, account: Account
     """Empty a planted user, then delete it: IAM deletes no user that still holds anything."""
     given = {"UserName": change.target_name}
     live = read("DeleteUser", given)
+    last = (_removal(finding_id, change, "DeleteUser", given), live)
     if account is None or live is None:
-        return []
+        # Without the account it is not known what the user holds; the plan that reads it empties the user first.
+        return [] if live is None else [last]
     made = [
         (_removal(finding_id, change, operation, given | more), read(operation, given | more))
         for operation, more in _holdings(account, change.target_name)
     ]
     if read("DeleteLoginProfile", given) is not None:
         made += _remove_login(finding_id, change, read, account)
-    return [*made, (_removal(finding_id, change, "DeleteUser", given), live)]
+    return [*made, last]
 
 
 def _removal(finding_id: str, change: Change, operation: str, given: Mapping[str, Any]) -> Step:
@@ -284,7 +288,9 @@ def _holdings(account: Account, user: str) -> Sequence[tuple[str, dict[str, str]
     inline = account.pages("iam", "ListUserPolicies", "PolicyNames", UserName=user)
     attached = account.pages("iam", "ListAttachedUserPolicies", "AttachedPolicies", UserName=user)
     groups = account.pages("iam", "ListGroupsForUser", "Groups", UserName=user)
+    devices = [item["SerialNumber"] for item in account.pages("iam", "ListMFADevices", "MFADevices", UserName=user)]
     return [
+        *(("DeactivateMFADevice", {"SerialNumber": serial}) for serial in devices),
         *(("DeleteAccessKey", {"AccessKeyId": item["AccessKeyId"]}) for item in keys),
         *(("DeleteUserPolicy", {"PolicyName": name}) for name in sorted({*inline, REVOKE_POLICY})),
         *(("DetachUserPolicy", {"PolicyArn": item["PolicyArn"]}) for item in attached),

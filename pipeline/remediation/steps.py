@@ -1,22 +1,19 @@
-"""Steps and plans, and how one API call is written for the command line, for Python and for the console.
+"""Steps and plans, and their JSON form (``policytrail.plan/1``).
 
-What enters: a service, an operation and its parameters. What leaves: ``Step`` and ``Plan`` and their JSON form
-(``policytrail.plan/1``). This module must never make a call.
+What enters: a service, an operation and its parameters; or a plan file's text. What leaves: ``Step`` and ``Plan``. This
+module must never make a call.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import pprint
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from botocore import xform_name
-
 from pipeline.errors import UsageError
+from pipeline.remediation.call_text import write_cli, write_python
 
 PLAN_SCHEMA = "policytrail.plan/1"
 
@@ -37,8 +34,12 @@ class Step:
         why: event ids.
         precondition_sha256: hash of the live state that the step was planned for; ``""`` where none was read.
         inverse: the call that undoes it, or ``None``: such a step is confirmed by itself.
-        is_manual: a person must do it (it needs codes of a device, or a hand-over first); never applied.
-        secret_file: where an answer's secret goes, readable by its owner alone.
+        is_manual: a person must do it (it needs codes of a device, or a name that only the user knows); never applied.
+        secret_file: where an answer's secret goes, or the generated one, readable by its owner alone.
+        generated: a parameter whose value is made when the call is made, and written to ``secret_file``.
+        region: where the call must go; ``""`` for the caller's own.
+        after: id of the step that must be done first; ``""`` for none.
+        wait_days: whole days that must have passed since then.
     """
 
     id: str
@@ -54,13 +55,18 @@ class Step:
     inverse: Mapping[str, Any] | None = None
     is_manual: bool = False
     secret_file: str = ""
+    generated: str = ""
+    region: str = ""
+    after: str = ""
+    wait_days: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the published form, with the call as CLI command and as Python."""
         out = asdict(self)
         out |= {"why": list(self.why), "console": list(self.console)}
-        out["cli"] = write_cli(self.service, self.operation, self.parameters)
-        out["python"] = write_python(self.service, self.operation, self.parameters)
+        extra = {"region": self.region, "generated": self.generated, "secret_file": self.secret_file}
+        out["cli"] = write_cli(self.service, self.operation, self.parameters, **extra)
+        out["python"] = write_python(self.service, self.operation, self.parameters, **extra)
         return out
 
 
@@ -80,12 +86,14 @@ class Plan:
     Attributes:
         refused: what was left alone.
         survives: sentences on what the steps do not end.
+        lake: where the calls are registered as one's own, for later runs; ``""`` where the plan came from no lake.
     """
 
     account_id: str
     steps: tuple[Step, ...]
     refused: tuple[Refusal, ...] = ()
     survives: tuple[str, ...] = field(default=())
+    lake: str = ""
 
     @property
     def plan_id(self) -> str:
@@ -101,6 +109,7 @@ class Plan:
             "steps": [step.to_json() for step in self.steps],
             "refused": [asdict(item) for item in self.refused],
             "survives": list(self.survives),
+            "lake": self.lake,
         }
 
 
@@ -119,6 +128,7 @@ def read_plan(text: str, origin: str) -> Plan:
             tuple(_read_step(item) for item in data["steps"]),
             tuple(Refusal(**item) for item in data["refused"]),
             tuple(data["survives"]),
+            data["lake"],
         )
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{origin} is no plan: {error}", hint="remediate plan --out FILE makes one") from error
@@ -130,56 +140,3 @@ def read_plan(text: str, origin: str) -> Plan:
 def _read_step(item: Mapping[str, Any]) -> Step:
     values = {one.name: item[one.name] for one in fields(Step)}
     return Step(**values | {"why": tuple(item["why"]), "console": tuple(item["console"])})
-
-
-def write_cli(service: str, operation: str, parameters: Mapping[str, Any]) -> str:
-    """The call as an AWS CLI command, quoted for a POSIX shell."""
-    words = ["aws", service, xform_name(operation, "-")]
-    for name, value in parameters.items():
-        option = xform_name(name, "-")
-        if isinstance(value, bool):
-            words.append(f"--{option}" if value else f"--no-{option}")
-        else:
-            words += [f"--{option}", json.dumps(value) if isinstance(value, (list, dict)) else str(value)]
-    return shlex.join(words)
-
-
-def write_python(service: str, operation: str, parameters: Mapping[str, Any]) -> str:
-    """The call as Python with boto3."""
-    arguments = pprint.pformat(dict(parameters), width=100, sort_dicts=False)
-    return f'import boto3\n\nclient = boto3.client("{service}")\nclient.{xform_name(operation)}(**{arguments})\n'
-
-
-def render_plan(plan: Plan) -> str:
-    """The plan as Markdown for people; strings of the account stand in code blocks that they cannot close."""
-    lines = [f"# Plan {plan.plan_id}", "", f"Account {plan.account_id}. IAM changes take seconds to apply everywhere."]
-    for number, step in enumerate(plan.steps, start=1):
-        lines += ["", f"## {number}. {_flat(step.changes)}", "", f"Step `{_flat(step.id)}`"]
-        lines += [f"Because of events: {_flat(', '.join(step.why))}"] if step.why else []
-        lines += [f"**{_flat(step.warning)}**"] if step.warning else []
-        if step.is_manual:
-            lines.append("Done by a person; `apply` leaves it out.")
-        elif step.inverse is None:
-            lines.append("Cannot be undone: `apply` needs `--confirm` with its id.")
-        lines += ["", *(f"1. {_flat(text)}" for text in step.console), "", *_block(step.to_json()["cli"])]
-        lines += ["", *_block(step.to_json()["python"])]
-    lines += _list("Left alone", [f"{item.subject}: {item.reason}" for item in plan.refused])
-    lines += _list("What survives", plan.survives)
-    return "\n".join(lines) + "\n"
-
-
-def _list(title: str, items: Sequence[str]) -> list[str]:
-    return ["", f"## {title}", "", *(f"- {_flat(item)}" for item in items)] if items else []
-
-
-def _flat(text: str) -> str:
-    """One line without markup: control characters go, what starts markup is escaped."""
-    plain = "".join(character if character.isprintable() else " " for character in text)
-    return "".join(f"\\{character}" if character in "\\`*<>[]" else character for character in plain)
-
-
-def _block(text: str) -> list[str]:
-    fence = "`" * 3
-    while fence in text:
-        fence += "`"
-    return [fence, *text.rstrip("\n").splitlines(), fence]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pipeline.report.csv_files import SCORE_COLUMNS, TIMELINE_COLUMNS, render_scores, render_timeline
     from pipeline.report.json_files import render_findings, render_run
     from pipeline.report.page import render_report
+    from pipeline.report.posture_page import render_posture_page
     from pipeline.report.report_input import ReportInput
     from pipeline.report.run_file import build_run, check_run
 
@@ -34,6 +35,7 @@ _HOMES = {
     "render_findings": "json_files",
     "render_run": "json_files",
     "render_report": "page",
+    "render_posture_page": "posture_page",
     "ReportInput": "report_input",
     "build_run": "run_file",
     "check_run": "run_file",
@@ -52,6 +54,7 @@ __all__ = [
     "mask_key",
     "mask_keys",
     "render_findings",
+    "render_posture_page",
     "render_report",
     "render_run",
     "render_scores",

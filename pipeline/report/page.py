@@ -8,24 +8,17 @@ Source: W3C "Content Security Policy Level 3"; OWASP "Cross Site Scripting Preve
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from collections.abc import Callable
-from datetime import date, datetime
-from functools import cache
-from importlib.resources import files
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from pipeline.finding import SEVERITIES, Finding, format_time
-from pipeline.report.cleaning import present_text
+from pipeline.finding import SEVERITIES, Finding
 from pipeline.report.csv_files import TIMELINE_COLUMNS, select_columns
+from pipeline.report.environment import make_environment, read_style
 from pipeline.report.finding_view import view_finding
 from pipeline.report.heat_maps import draw_coverage, draw_scores
 from pipeline.report.overview_view import view_overview
-from pipeline.report.principal_label import label_principal, mask_ends, shorten
 from pipeline.report.report_input import ReportInput
 from pipeline.report.run_file import check_run
 from pipeline.report.table_view import choose_timeline, view_table
@@ -40,72 +33,6 @@ MAX_CARDS = 120
 CARDS_BYTES = 3_000_000
 """No further card once the cards have this size: a page that hostile values swell must still open."""
 
-_TEXT_LIMIT = 2000
-
-
-def _make_finalize(show_keys: bool) -> Callable[[Any], Any]:
-    """The one gate that every printed value passes; markup that a macro already escaped is let through."""
-    from markupsafe import Markup
-
-    def finalize(value: Any) -> Any:
-        if isinstance(value, Markup):
-            return value
-        if value is None:
-            return ""
-        if isinstance(value, (bool, int, float)):
-            return str(value)
-        text = format_time(value) if isinstance(value, datetime) else str(value)
-        return present_text(text, limit=_TEXT_LIMIT, show_keys=show_keys)
-
-    return finalize
-
-
-def _read_time(value: Any) -> str:
-    """A time as people read it: no T, no Z; the page says once that all times are UTC."""
-    if isinstance(value, datetime):
-        value = format_time(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    return str(value or "").replace("T", " ", 1).removesuffix("Z")
-
-
-def _write_number(value: float) -> str:
-    return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}"
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
-
-
-@cache
-def _make_environment(show_keys: bool) -> Environment:
-    from jinja2 import Environment, FunctionLoader, StrictUndefined
-    from markupsafe import Markup
-
-    folder = files("pipeline.report") / "templates"
-
-    def load(name: str) -> str:
-        return (folder / name).read_text(encoding="utf-8")
-
-    environment = Environment(
-        loader=FunctionLoader(load),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_make_finalize(show_keys),
-    )
-
-    def short(value: Any, width: int) -> str:
-        return shorten(mask_ends("" if value is None else str(value), show_keys=show_keys), width)
-
-    def principal(value: Any, width: int = 48) -> Any:
-        return label_principal(value, width=width, show_keys=show_keys)
-
-    environment.filters.update(short=short, principal=principal, when=_read_time, number=_write_number, count=_count)
-    environment.globals["newline"] = Markup("\n")
-    return environment
-
 
 def render_report(report: ReportInput) -> bytes:
     """Render the page.
@@ -119,19 +46,14 @@ def render_report(report: ReportInput) -> bytes:
     Raises:
         ReportError: the run's counts do not add up, or a table lacks a column.
     """
-    from markupsafe import Markup
-
     check_run(report.run)
     findings = sorted(report.findings, key=Finding.sort_key)
-    # Line feeds only: the hash is taken over what the browser's parser sees, and that normalises line ends.
-    style = (files("pipeline.report") / "templates" / "style.css").read_text(encoding="utf-8").replace("\r\n", "\n")
-    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
-    environment = _make_environment(report.show_keys)
+    style, style_hash = read_style()
+    environment = make_environment(show_keys=report.show_keys)
     cards, anchors = _render_cards(environment, report, findings)
-    # Style and hash are the program's own; nothing else is ever marked as safe.
     html = environment.get_template("report.html.j2").render(
-        style=Markup(style),  # noqa: S704
-        style_hash=f"sha256-{digest}",
+        style=style,
+        style_hash=style_hash,
         report=report,
         run=report.run,
         overview=view_overview(findings, report.run),

@@ -14,7 +14,8 @@ from pipeline.cli.app import run_command
 from pipeline.errors import UsageError
 from pipeline.jobs.posture import judge_account, make_judge
 from pipeline.remediation.clients import Account, DeniedError
-from pipeline.remediation.posture import check_posture, read_account
+from pipeline.remediation.account_state import read_account
+from pipeline.remediation.posture import check_posture
 from pipeline.settings import S3Settings, Settings
 from tests.servers import make_test_client
 

@@ -16,12 +16,14 @@ from botocore import xform_name
 from botocore.validate import ParamValidator
 
 from pipeline.finding import DeltaSummary, Evidence, Finding, Principal, Target
-from pipeline.remediation.apply import Journal, apply_plan, check_plan, request_ids, rollback_plan
+from pipeline.remediation.apply import apply_plan, check_plan, rollback_plan
 from pipeline.remediation.clients import Account
+from pipeline.remediation.finding_plan import plan_entries, plan_findings
+from pipeline.remediation.journal import Journal, request_ids
 from pipeline.remediation.live_state import read_state
-from pipeline.remediation.plan_findings import plan_entries, plan_findings
+from pipeline.remediation.plan_page import render_plan
 from pipeline.remediation.revert import Change
-from pipeline.remediation.steps import Plan, hash_state, read_plan, render_plan
+from pipeline.remediation.steps import Plan, hash_state, read_plan
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ACCOUNT = "123456789012"
