@@ -48,7 +48,7 @@ class IngestSettings:
     """Sizes of work: a task is what one worker reads and writes, a batch is what one commit makes visible."""
 
     workers: int = 0
-    task_stored_bytes: int = 16 * MEBIBYTE
+    task_stored_bytes: int = 8 * MEBIBYTE
     task_archives: int = 512
     batch_tasks: int = 16
     late_days: int = 31

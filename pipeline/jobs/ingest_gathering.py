@@ -1,6 +1,6 @@
 """What a worker keeps while it gathers the records of many archives: counts, rows, times.
 
-What enters: spans of an archive, rows that flatten made. What leaves: slices to flatten at once, one table to write,
+What enters: spans of an archive, rows that flatten made. What leaves: slices to flatten at once,
 the ledger's verdict on each archive. This module must never read an object or write a file.
 """
 
@@ -13,13 +13,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from pipeline.archive import RecordSpans
 from pipeline.flatten import ArchiveRows
 from pipeline.jobs.ingest_rows import ArchiveOutcome
 from pipeline.jobs.ingest_tasks import Retry
-from pipeline.schema import EVENTS
 
 
 class ArchiveTally:
@@ -93,38 +91,31 @@ class StepClock:
             self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - started
 
 
-def cut_rows(spans: RecordSpans, only: frozenset[int] | None, chunk_bytes: int) -> Iterator[npt.NDArray[np.int64]]:
-    """Cut an archive's records into runs of at most about ``chunk_bytes`` of JSON.
+def cut_rows(
+    spans: RecordSpans, only: frozenset[int] | None, chunk_bytes: int, chunk_rows: int
+) -> Iterator[slice | npt.NDArray[np.int64]]:
+    """Cut an archive's records into runs of at most about ``chunk_bytes`` of JSON and ``chunk_rows`` records.
 
     Args:
         spans: the archive's records.
         only: positions in ``Records`` that are wanted; ``None`` for all.
         chunk_bytes: a run ends with the record that reaches it.
+        chunk_rows: the most records of a run.
 
     Returns:
-        Row numbers of ``spans``; every wanted row once, in order.
+        Row numbers of ``spans``, none of them empty; every wanted row once, in order.
     """
-    rows = np.arange(len(spans), dtype=np.int64)
+    count = len(spans)
+    if only is None and 0 < count <= chunk_rows and int(spans.ends[-1] - spans.starts[0]) <= chunk_bytes:
+        yield slice(0, count)  # nearly every archive
+        return
+    rows = np.arange(count, dtype=np.int64)
     if only is not None:
         rows = rows[np.isin(spans.indexes, sorted(only))]
     if len(rows) == 0:
         return
-    before = np.cumsum(spans.ends[rows] - spans.starts[rows]) - (spans.ends[rows] - spans.starts[rows])
-    runs = before // chunk_bytes
-    yield from np.split(rows, np.flatnonzero(runs[1:] != runs[:-1]) + 1)
-
-
-def assemble_events(batches: list[pa.RecordBatch]) -> pa.Table:
-    """One table of all batches; a column that is dictionary-encoded in some only becomes plain."""
-    if not all(batch.schema.equals(batches[0].schema) for batch in batches):
-        kinds = {name: {str(batch.schema.field(name).type) for batch in batches} for name in EVENTS.names}
-        mixed = [name for name, found in kinds.items() if len(found) > 1]
-        batches = [_plain_columns(batch, mixed) for batch in batches]
-    return pa.Table.from_batches(batches).unify_dictionaries()
-
-
-def _plain_columns(batch: pa.RecordBatch, names: list[str]) -> pa.RecordBatch:
-    for name in names:
-        index = batch.schema.get_field_index(name)
-        batch = batch.set_column(index, EVENTS.field(name), batch.column(index).cast(EVENTS.field(name).type))
-    return batch
+    lengths = spans.ends[rows] - spans.starts[rows]
+    runs = (np.cumsum(lengths) - lengths) // chunk_bytes
+    for run in np.split(rows, np.flatnonzero(runs[1:] != runs[:-1]) + 1):
+        for first in range(0, len(run), chunk_rows):
+            yield run[first : first + chunk_rows]

@@ -15,7 +15,7 @@ from pipeline.lake.layout import LakeLocation
 from pipeline.settings import Caps, IngestSettings
 from pipeline.source.objects import ListedObject, Source
 
-_TASKS_WANTED = 8
+_TASKS_LEFT = 6
 _SMALLEST_TASK_BYTES = 2 * 1024 * 1024
 
 
@@ -133,18 +133,25 @@ def group_objects(
     Returns:
         The tasks, in order; they depend on the objects alone, not on the number of workers.
     """
-    total = sum(item.size for item in objects)
-    limit = min(settings.task_stored_bytes, max(_SMALLEST_TASK_BYTES, total // _TASKS_WANTED))
+    left = sum(item.size for item in objects)
+    limit = _limit_task(settings, left)
     group: list[ListedObject] = []
     size = 0
     for item in objects:
         if group and (size + item.size > limit or len(group) >= settings.task_archives):
             yield _make_task(group, contents, retries)
+            left -= size
+            limit = _limit_task(settings, left)
             group, size = [], 0
         group.append(item)
         size += item.size
     if group:
         yield _make_task(group, contents, retries)
+
+
+def _limit_task(settings: IngestSettings, left: int) -> int:
+    """Stored bytes of the next task; towards the end tasks shrink, so that workers end together."""
+    return min(settings.task_stored_bytes, max(_SMALLEST_TASK_BYTES, left // _TASKS_LEFT))
 
 
 def _make_task(

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from pipeline.archive import BadSpan, RecordSpans, inflate_archive, split_records
 from pipeline.errors import ArchiveError, ObjectChangedError, SourceError
 from pipeline.flatten import ArchiveRecords, ArchiveRef, BadRecord, flatten_archives
-from pipeline.jobs.ingest_gathering import ArchiveTally, StepClock, assemble_events, cut_rows
+from pipeline.jobs.ingest_gathering import ArchiveTally, StepClock, cut_rows
 from pipeline.jobs.ingest_rows import EXCERPT_BYTES, RETRIED, ArchiveOutcome, TaskRows, unchanged_outcome
 from pipeline.jobs.ingest_tasks import ArchiveTask, RegionSpan, Retry, TaskResult, WorkerContext
 from pipeline.lake.batch import BatchPart
@@ -30,10 +30,10 @@ from pipeline.lake.parquet import FileAction
 from pipeline.source.keys import ObjectKind
 from pipeline.source.objects import ListedObject
 
-CHUNK_BYTES = 32 * 1024 * 1024
-"""JSON flattened at once: a 50 MB archive is half a gigabyte of it."""
-FILE_BYTES = 96 * 1024 * 1024
-"""Arrow bytes gathered before files are written."""
+CHUNK_BYTES = 128 * 1024 * 1024
+"""JSON flattened at once, sorted once, and written as one file an event date: a task of usual archives is one chunk."""
+CHUNK_ROWS = 122_880
+"""Records flattened at once: a flood of tiny or odd ones costs far more memory than their bytes."""
 
 _WHOLE = Retry()
 _held: dict[str, WorkerContext] = {}
@@ -67,9 +67,7 @@ class _TaskReader:
         self.rows = TaskRows()
         self.slots: list[tuple[ListedObject, ArchiveOutcome | ArchiveTally]] = []
         self.waiting: list[tuple[ArchiveTally, ListedObject, ArchiveRecords]] = []
-        self.waiting_bytes = 0
-        self.batches: list[pa.RecordBatch] = []
-        self.gathered_bytes = 0
+        self.waiting_bytes = self.waiting_rows = 0
         self.files: list[FileAction] = []
         self.name = hashlib.sha256()
         self.spans: dict[tuple[str, str | None], list[int]] = {}
@@ -84,8 +82,7 @@ class _TaskReader:
                 self.slots.append((listed, _skip_by_key(listed)))
             else:
                 self.slots.append((listed, self._read_archive(listed, data)))
-        self._flatten()
-        self._flush()
+        self._write_waiting()
 
     def finish(self) -> TaskResult:
         with self.clock.timed("rows"):
@@ -158,19 +155,28 @@ class _TaskReader:
                 self._quarantine(listed, buffer, span, tally)
         key = listed.archive_key
         archive = ArchiveRef(listed.uri, listed.version, sha256, key.account_id, key.delivered_at or listed.modified_at)
-        for rows in cut_rows(spans, only, CHUNK_BYTES):
+        for rows in cut_rows(spans, only, CHUNK_BYTES, CHUNK_ROWS):
             starts, ends = spans.starts[rows], spans.ends[rows]
+            if self.waiting_rows + len(starts) > CHUNK_ROWS:
+                self._write_waiting()
             records = ArchiveRecords(buffer, starts, ends, spans.indexes[rows], spans.strict[rows], archive)
             self.waiting.append((tally, listed, records))
-            self.waiting_bytes += int((ends - starts).sum())
+            self.waiting_bytes += int(ends[-1] - starts[0])
+            self.waiting_rows += len(starts)
             if self.waiting_bytes >= CHUNK_BYTES:
-                self._flatten()
+                self._write_waiting()
         return tally
 
-    def _flatten(self) -> None:
-        """Flatten what is waiting; many small archives at once cost what one large one does."""
+    def _write_waiting(self) -> None:
+        """Flatten and write what is waiting; many small archives at once cost what one large one does."""
         if not self.waiting:
             return
+        batch = self._flatten()
+        self.waiting, self.waiting_bytes, self.waiting_rows = [], 0, 0  # their bytes are free for the encoder
+        if batch.num_rows:
+            self._write(pa.Table.from_batches([batch]))
+
+    def _flatten(self) -> pa.RecordBatch:
         with self.clock.timed("flatten"):
             made = flatten_archives([records for _, _, records in self.waiting])
         for (tally, listed, records), rows in zip(self.waiting, made.archives, strict=True):
@@ -181,12 +187,7 @@ class _TaskReader:
             tally.add_rows(rows)
             for bad in rows.bad:
                 self._quarantine(listed, records.buffer, bad, tally)
-        self.waiting, self.waiting_bytes = [], 0
-        if made.batch.num_rows:
-            self.batches.append(made.batch)
-            self.gathered_bytes += made.batch.nbytes
-            if self.gathered_bytes >= FILE_BYTES:
-                self._flush()
+        return made.batch
 
     def _quarantine(self, listed: ListedObject, buffer: bytes, bad: BadSpan | BadRecord, tally: ArchiveTally) -> None:
         tally.add_bad(bad.reason, is_record=bad.record_index is not None)
@@ -199,19 +200,14 @@ class _TaskReader:
             raw=buffer[bad.start : min(bad.end, bad.start + EXCERPT_BYTES)],
         )
 
-    def _flush(self) -> None:
-        """Write what is gathered; the name tells everything that was read up to here."""
-        if not self.batches:
-            return
-        with self.clock.timed("assemble"):
-            table = assemble_events(self.batches)
-            self._measure(table)
+    def _write(self, table: pa.Table) -> None:
+        """Write a chunk; the file's name tells everything that was read up to here."""
         stem = f"{self.name.hexdigest()[:32]}-{len(self.files):04d}"
         with self.clock.timed("write"):
+            self._measure(table)
             self.files += write_event_files(
                 table, self.context.location, file_stem=stem, compression_level=self.context.compression_level
             )
-        self.batches, self.gathered_bytes = [], 0
 
     def _measure(self, table: pa.Table) -> None:
         """Count events per account and region: the material of the coverage statement."""

