@@ -24,11 +24,12 @@ READERS = frozenset({"unnest", "range", "generate_series", "json_each", "json_tr
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """Relations, table functions and parameters of one SELECT."""
+    """Relations, table functions, parameters and all called functions of one SELECT."""
 
     relations: frozenset[str]
     functions: frozenset[str]
     params: frozenset[str]
+    calls: frozenset[str] = frozenset()
 
 
 @lru_cache(maxsize=1024)
@@ -39,13 +40,16 @@ def parse_references(sql: str) -> References:
         sql: the text of exactly one SELECT statement.
 
     Returns:
-        Relations without the query's own CTEs, table functions, and named parameters.
+        Relations without the query's own CTEs, table functions, named parameters, and every function called.
 
     Raises:
-        ModelError: not SQL, not a SELECT, or more than one statement.
+        ModelError: not SQL, not a SELECT, more than one statement, or more than the parser can hold.
     """
-    with _LOCK:
-        rows = _parser().execute("select json_serialize_sql(?)", [sql]).fetchall()
+    try:
+        with _LOCK:
+            rows = _parser().execute("select json_serialize_sql(?)", [sql]).fetchall()
+    except duckdb.Error as error:
+        raise ModelError(f"no SELECT that can be parsed: {error}") from error
     tree = json.loads(rows[0][0])
     if tree["error"]:
         raise ModelError(f"no single SELECT: {tree['error_message']}")
@@ -54,6 +58,7 @@ def parse_references(sql: str) -> References:
     relations: set[str] = set()
     functions: set[str] = set()
     params: set[str] = set()
+    calls: set[str] = set()
     for node, scope in _walk(tree["statements"][0]["node"], frozenset()):
         kind = node.get("type")
         if kind == "BASE_TABLE":
@@ -64,7 +69,9 @@ def parse_references(sql: str) -> References:
             functions.add(str(node["function"]["function_name"]).lower())
         elif kind == "VALUE_PARAMETER":
             params.add(str(node["identifier"]))
-    return References(frozenset(relations), frozenset(functions), frozenset(params))
+        elif kind == "FUNCTION" and not node.get("is_operator"):
+            calls.add(str(node["function_name"]).lower())
+    return References(frozenset(relations), frozenset(functions), frozenset(params), frozenset(calls))
 
 
 def statement_types(sql: str) -> list[str]:

@@ -23,6 +23,18 @@ CATALOGUE = frozenset({"information_schema.tables", "information_schema.columns"
 """What a query may read beside the lake: the names of what it can read."""
 
 QUERY_LIMITS = EngineLimits(memory="2GiB")
+MAX_QUERY_CHARACTERS = 1_000_000
+MAX_RESULT_BYTES = 2 * 1024**3
+"""Arrow bytes of a result: DuckDB's own bound does not count what has left it."""
+
+_BATCH_ROWS = 100_000
+_OUTSIDE = frozenset(
+    {
+        "current_setting", "getenv", "getvariable", "json_execute_serialized_sql", "json_serialize_plan", "nextval",
+        "query", "query_table", "write_log",
+    }
+)  # fmt: skip
+"""Functions that tell of the engine and its machine, bind other SQL, or leave a trace; none is about the lake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,28 +44,30 @@ class Sandbox:
     connection: duckdb.DuckDBPyConnection
     names: frozenset[str]
 
-    def run(self, sql: str, *, timeout_seconds: float | None = None) -> pa.Table:
+    def run(self, sql: str, *, timeout_seconds: float | None = None, max_result_bytes: int | None = None) -> pa.Table:
         """Run one SELECT.
 
         Args:
             sql: exactly one SELECT over the sandbox's relations.
             timeout_seconds: the query is stopped after so long; ``None`` for no bound.
+            max_result_bytes: a larger result is refused; by default ``MAX_RESULT_BYTES``.
 
         Returns:
             Its rows.
 
         Raises:
-            UsageError: it is not one SELECT, names what is not there, fails, or takes too long.
+            UsageError: it is not one SELECT, names what is not there, fails, takes too long, or answers too much.
         """
         check_query(sql, self.names)
+        limit = MAX_RESULT_BYTES if max_result_bytes is None else max_result_bytes
         timer = threading.Timer(timeout_seconds or 0, self.connection.interrupt)
         if timeout_seconds is not None:
             timer.start()
         try:
-            return self.connection.sql(sql).to_arrow_table()
+            return _gather(self.connection.sql(sql).to_arrow_reader(_BATCH_ROWS), limit)
         except duckdb.InterruptException as error:
             raise UsageError(f"the query ran longer than {timeout_seconds:g} seconds and was stopped") from error
-        except duckdb.Error as error:
+        except (duckdb.Error, pa.ArrowException) as error:
             raise UsageError(f"the query failed: {error}") from error
         finally:
             timer.cancel()
@@ -91,12 +105,26 @@ def open_sandbox(
     return Sandbox(connection, frozenset(names))
 
 
+def _gather(reader: pa.RecordBatchReader, limit: int) -> pa.Table:
+    batches, size = [], 0
+    for batch in reader:
+        size += batch.nbytes
+        if size > limit:
+            raise UsageError(
+                f"the result is larger than {limit:,} bytes", hint="select fewer rows or columns, or aggregate"
+            )
+        batches.append(batch)
+    return pa.Table.from_batches(batches, reader.schema)
+
+
 def check_query(sql: str, names: frozenset[str]) -> None:
     """Refuse whatever is not one SELECT over known relations.
 
     Raises:
         UsageError: says what was refused and what would do.
     """
+    if len(sql) > MAX_QUERY_CHARACTERS:
+        raise UsageError(f"a query has at most {MAX_QUERY_CHARACTERS:,} characters; this one has {len(sql):,}")
     try:
         kinds = statement_types(sql)
     except duckdb.Error as error:
@@ -108,8 +136,8 @@ def check_query(sql: str, names: frozenset[str]) -> None:
         references = parse_references(sql)
     except ModelError as error:
         raise UsageError(f"a query is exactly one SELECT: {error.message}") from error
-    if references.functions - READERS:
-        refused = ", ".join(sorted(references.functions - READERS))
+    if forbidden := (references.functions - READERS) | (references.calls & _OUTSIDE):
+        refused = ", ".join(sorted(forbidden))
         raise UsageError(f"a query may not call {refused}", hint="events, deliveries, archives, quarantine and models")
     if references.params:
         raise UsageError(f"a query has no parameters: {', '.join(sorted(references.params))}")

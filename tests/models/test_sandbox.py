@@ -130,6 +130,23 @@ REFUSED = [
     "select * from pg_catalog.pg_settings",
     "select * from python_rows",
     "select getenv('HOME')",
+    "select current_setting('secret_directory')",
+    "select id from events order by Current_Setting('memory_limit')",
+    "select 'memory_limit'.current_setting()",
+    "select list_transform([1], lambda x: current_setting('memory_limit'))",
+    "select getvariable('x')",
+    "select write_log('x')",
+    "select json_serialize_plan('select * from read_text(''{secret}'')')",
+    "select * from json_execute_serialized_sql(json_serialize_sql('select 1'))",
+    'with "{secret}" as (select * from "{secret}") select * from "{secret}"',
+    "with python_rows as (select * from python_rows) select * from python_rows",
+    "with t as (insert into archives values (1, 'x') returning *) select * from t",
+    "select * from parquet_schema('{secret}')",
+    "select * from events, read_text('{secret}')",
+    "select * from events limit (select 1 from read_text('{secret}'))",
+    "select * from 'http://127.0.0.1:9/x.parquet'",
+    "select * from system.main.duckdb_settings",
+    "select * from duckdb_logs()",
     "select $1",
     "select $name",
     "select * from nowhere",
@@ -198,3 +215,22 @@ def test_files_by_path_are_refused(files: Path) -> None:
     relation = ParquetFiles((str(files / "served.parquet"),), ROWS.schema)
     with pytest.raises(ModelError, match="Arrow only"):
         open_sandbox({"events": relation})
+
+
+def test_a_query_too_long_to_parse_is_refused_before_it_is_parsed(sandbox: Sandbox) -> None:
+    """A text of megabytes would fill the parser's memory; it ends in a sentence."""
+    with pytest.raises(UsageError, match=r"at most 1,000,000 characters; this one has 5,000,009"):
+        sandbox.run(f"select '{'x' * 5_000_000}'")
+
+
+def test_a_result_larger_than_its_bound_is_refused_while_it_comes(sandbox: Sandbox) -> None:
+    """Memory that DuckDB has handed on is bounded too; a result within the bound comes whole."""
+    sql = "select range from range(1_000_000)"
+    with pytest.raises(UsageError, match="larger than 1,000,000 bytes"):
+        sandbox.run(sql, max_result_bytes=1_000_000)
+    assert sandbox.run(sql, max_result_bytes=9_000_000).num_rows == 1_000_000
+
+
+def test_an_empty_result_has_its_columns(sandbox: Sandbox) -> None:
+    """No rows is an answer."""
+    assert sandbox.run("select id, word from events where id > 9").schema.names == ["id", "word"]
