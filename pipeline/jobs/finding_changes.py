@@ -1,13 +1,14 @@
-"""What the grants of findings changed, and whose the keys of their chains are.
+"""What the chain of a finding changed, and which long-term keys it signed with.
 
-What enters: findings and a built lake. What leaves: ``Change`` rows by finding, access key id -> user. This job must
-never read the events: the models hold what is needed.
+What enters: findings and a built lake. What leaves: ``Change`` rows and keys by finding. This job must never read the
+events: the models hold what is needed.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import pyarrow as pa
@@ -15,14 +16,22 @@ import pyarrow.compute as pc
 
 from pipeline.finding import Finding
 from pipeline.lake import Lake
+from pipeline.remediation.live_state import same_document
 from pipeline.remediation.revert import Change
 
+_SEED_ROLES = ("grant", "use", "issue")
 _WRITE_COLUMNS = (
     "event_id", "recipient_account_id", "event_time", "event_name", "target_kind", "target_name", "target_arn",
-    "policy_name", "policy_arn", "policy_version_id", "group_name",
+    "policy_name", "policy_arn", "policy_version_id", "group_name", "policy_document", "issued_access_key_id",
+    "session_id",
 )  # fmt: skip
 _DELTA_COLUMNS = ("event_id", "recipient_account_id", "target_arn", "state", "before_document", "after_document")
-_TEXTS = tuple(item.name for item in fields(Change) if item.default == "")
+_SESSION_COLUMNS = ("session_id", "access_key_id", "user_name", "identity_type")
+_DOCUMENT_WRITES = {"CreateRole": "trust", "UpdateAssumeRolePolicy": "trust"} | {
+    f"Put{kind}Policy": "inline" for kind in ("Role", "User", "Group")
+}
+_SHARED_NAMES = tuple(item.name for item in fields(Change) if item.name in _WRITE_COLUMNS)
+Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,84 +39,132 @@ class FindingChanges:
     """What a plan needs to know beside the findings.
 
     Attributes:
-        changes: finding id -> what its grants changed, in order of time.
-        key_owners: access key id -> user.
+        changes: finding id -> what its grants changed, and what the sessions that used them changed later, in order
+            of time.
+        keys: finding id -> access key id -> user: long-term keys that the chain signed with.
     """
 
     changes: Mapping[str, tuple[Change, ...]]
-    key_owners: Mapping[str, str]
+    keys: Mapping[str, Mapping[str, str]]
 
 
 def read_changes(lake: Lake, findings: Sequence[Finding]) -> FindingChanges:
-    """Read what the grants of findings changed.
+    """Read what findings changed.
 
     Args:
         lake: built.
         findings: of it.
 
     Returns:
-        Changes by finding; a write that several principals felt comes once for each. Findings without a successful
-        grant are left out.
+        Changes and keys by finding; a write that several principals felt comes once for each.
 
     Raises:
         LakeError: the models are not built.
     """
-    grants = {item.finding_id: [one.event_id for one in item.evidence if one.role == "grant"] for item in findings}
-    rows = _read_writes(lake, [name for names in grants.values() for name in names])
-    by_event: dict[str, list[Change]] = {}
-    for row in rows:
-        by_event.setdefault(row["event_id"], []).append(_change(row))
-    changes = {
-        name: tuple(change for event_id in dict.fromkeys(events) for change in by_event.get(event_id, ()))
-        for name, events in grants.items()
-        if events
+    roles = {
+        item.finding_id: {one.event_id: one.role for one in item.evidence if one.role in _SEED_ROLES}
+        for item in findings
     }
-    keys = {text for item in findings for edge in item.chain for text in (edge.source, edge.target)}
-    return FindingChanges(changes, _read_owners(lake, keys))
+    seeds = _select_writes(lake, "event_id", {event_id for events in roles.values() for event_id in events})
+    using = {row["session_id"] for row in seeds for events in roles.values() if events.get(row["event_id"]) == "use"}
+    later = _select_writes(lake, "session_id", using - {None})
+    rows = {(row["event_id"], row["recipient_account_id"]): row for row in [*seeds, *later]}
+    changes = _make_changes(lake, list(rows.values()))
+    sessions = _read_sessions(lake, {row["session_id"] for row in seeds} - {None})
+    out, keys = {}, {}
+    for item in findings:
+        own = [row for row in seeds if row["event_id"] in roles[item.finding_id]]
+        users = {row["session_id"] for row in own if roles[item.finding_id][row["event_id"]] == "use"}
+        own += [row for row in later if row["session_id"] in users and row["event_time"] >= item.first_event_time]
+        places = dict.fromkeys((row["event_id"], row["recipient_account_id"]) for row in sorted(own, key=_order))
+        out[item.finding_id] = tuple(change for place in places for change in changes[place])
+        keys[item.finding_id] = dict(pair for row in own for pair in sessions.get(row["session_id"], ()))
+    return FindingChanges(out, keys)
 
 
-def _read_writes(lake: Lake, event_ids: Sequence[str]) -> list[dict[str, Any]]:
-    """Successful writes with the delta of the principal they name, and the key they handed out."""
-    if not event_ids:
-        return []
-    writes = _select(lake, "int_policy_writes", _WRITE_COLUMNS, "event_id", event_ids, only="is_success")
-    deltas: dict[tuple[str, str], list[dict[str, Any]]] = {}
+def _order(row: Row) -> tuple[Any, str]:
+    return (row["event_time"], row["event_id"])
+
+
+def _select_writes(lake: Lake, column: str, values: Iterable[str]) -> list[dict[str, Any]]:
+    rows = _select(lake, "int_policy_writes", _WRITE_COLUMNS, column, values, only="is_success").to_pylist()
+    return sorted(rows, key=_order)
+
+
+def _make_changes(lake: Lake, rows: Sequence[Row]) -> dict[tuple[str, str], list[Change]]:
+    """Writes with the delta of each principal they name; the document before in the words it was written in."""
+    deltas: dict[tuple[str, str], list[Row]] = {}
+    event_ids = {row["event_id"] for row in rows}
     for delta in _select(lake, "ext_policy_deltas", _DELTA_COLUMNS, "event_id", event_ids).to_pylist():
         deltas.setdefault((delta["event_id"], delta["recipient_account_id"]), []).append(delta)
-    issued = _select(lake, "int_identity_issuances", ("event_id", "issued_access_key_id"), "event_id", event_ids)
-    keys = dict(zip(*(issued.column(name).to_pylist() for name in issued.column_names), strict=True))
-    out = []
-    for row in writes.sort_by([("event_time", "ascending"), ("event_id", "ascending")]).to_pylist():
+    earlier = _select_writes(lake, "target_name", {row["target_name"] for row in rows} - {None})
+    made: dict[tuple[str, str], list[Change]] = {}
+    for row in rows:
+        place = (row["event_id"], row["recipient_account_id"])
         felt = [
             delta
-            for delta in deltas.get((row["event_id"], row["recipient_account_id"]), ())
+            for delta in deltas.get(place, ())
             if not row["target_arn"] or delta["target_arn"] == row["target_arn"]
         ]
-        for delta in felt or [{}]:
-            known = {name: delta.get(name) for name in ("state", "before_document", "after_document")}
-            out.append(row | known | {"issued_key_id": keys.get(row["event_id"])})
-    return out
+        made[place] = [_spell_as_written(_change(row, delta), row, earlier) for delta in felt or [{}]]
+    return made
 
 
-def _read_owners(lake: Lake, keys: Iterable[str]) -> dict[str, str]:
-    columns = ("access_key_id", "user_name", "identity_type")
-    rows = _select(lake, "int_sessions", columns, "access_key_id", sorted(keys)).to_pylist()
-    return {
-        row["access_key_id"]: row["user_name"] for row in rows if row["identity_type"] == "IAMUser" and row["user_name"]
-    }
+def _change(row: Row, delta: Row) -> Change:
+    values: dict[str, Any] = {name: row[name] or "" for name in _SHARED_NAMES}
+    return Change(
+        account_id=row["recipient_account_id"],
+        state=delta.get("state") or "unknown",
+        before_document=delta.get("before_document"),
+        after_document=delta.get("after_document"),
+        issued_key_id=row["issued_access_key_id"] or "",
+        **values,
+    )
+
+
+def _spell_as_written(change: Change, row: Row, earlier: Sequence[Row]) -> Change:
+    """The replay's documents mean what was written, in other words; where the write is there, its own words count."""
+    slot = _slot(row)
+    if slot is None or change.before_document is None:
+        return change
+    before = json.loads(change.before_document)
+    for other in reversed(earlier):
+        if _order(other) < _order(row) and _slot(other) == slot and same_document(other["policy_document"], before):
+            return replace(change, before_document=other["policy_document"])
+    return change
+
+
+def _slot(row: Row) -> tuple[Any, ...] | None:
+    """What a write's document was put into; ``None`` of other writes."""
+    kind = _DOCUMENT_WRITES.get(row["event_name"])
+    if kind is None:
+        return None
+    name = "" if kind == "trust" else row["policy_name"]
+    return (row["recipient_account_id"], kind, row["target_kind"], row["target_name"], name)
+
+
+def _read_sessions(lake: Lake, session_ids: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
+    """Session -> long-term keys and their users: its own, and those on the likeliest path that leads to it."""
+    lineage = _select(lake, "fct_lineage", ("session_id", "path", "lineage_rank"), "session_id", session_ids)
+    paths = {row["session_id"]: row["path"] for row in lineage.to_pylist() if row["lineage_rank"] == 1}
+    wanted = {one for path in paths.values() for one in path} | set(session_ids)
+    rows = _select(lake, "int_sessions", _SESSION_COLUMNS, "session_id", wanted).to_pylist()
+    sessions = {row["session_id"]: row for row in rows}
+    found: dict[str, list[tuple[str, str]]] = {}
+    for session_id in session_ids:
+        steps = [sessions[one] for one in paths.get(session_id, [session_id]) if one in sessions]
+        found[session_id] = [
+            (row["access_key_id"], row["user_name"])
+            for row in steps
+            if row["identity_type"] == "IAMUser" and row["user_name"] and str(row["access_key_id"]).startswith("AKIA")
+        ]
+    return found
 
 
 def _select(
-    lake: Lake, model: str, columns: Sequence[str], column: str, values: Sequence[str], *, only: str = ""
+    lake: Lake, model: str, columns: Sequence[str], column: str, values: Iterable[str], *, only: str = ""
 ) -> pa.Table:
-    wanted = pc.field(column).isin(pa.array(values, pa.string()))
+    wanted = pc.field(column).isin(pa.array(sorted(values), pa.string()))
     if only:
         wanted = wanted & pc.field(only)
     return lake.read_model(model).to_table(columns=list(columns), filter=wanted)
-
-
-def _change(row: Mapping[str, Any]) -> Change:
-    values = {item.name: row.get(item.name) for item in fields(Change)} | {"account_id": row["recipient_account_id"]}
-    for name in (*_TEXTS, "target_kind", "target_name"):
-        values[name] = values[name] or ""
-    return Change(**values | {"state": row["state"] or "unknown"})

@@ -37,4 +37,4 @@ def add_steps(findings: Sequence[Finding], known: FindingChanges) -> tuple[list[
 def _entries(finding: Finding, known: FindingChanges) -> list[dict[str, Any]]:
     if finding.finding_class == "attempt":
         return []
-    return plan_entries(finding, known.changes.get(finding.finding_id, ()), known.key_owners)
+    return plan_entries(finding, known.changes.get(finding.finding_id, ()), known.keys.get(finding.finding_id))

@@ -59,7 +59,7 @@ def plan_remediation(
         account_id=account.account_id(),
         account=account,
         now=datetime.now(UTC).replace(microsecond=0),
-        key_owners=grants.key_owners,
+        keys=grants.keys,
         documents=dict(_read_document(path) for path in documents),
         secrets=secrets,
         lake=place.location.root,

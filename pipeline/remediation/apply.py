@@ -145,7 +145,17 @@ def check_plan(plan: Plan, account: Account, journal: Journal) -> list[Outcome]:
     """
     _require_account(plan, account)
     phases = journal.phases(plan)
-    return [_check_step(step, account, phases.get(step.id, "")) for step in plan.steps]
+    outcomes = {step.id: _check_step(step, account, phases.get(step.id, "")) for step in plan.steps}
+    for number, step in enumerate(plan.steps):
+        removed = [later.id for later in plan.steps[number + 1 :] if _removes(later, step)]
+        if outcomes[step.id].result == "differs" and any(outcomes[name].result == "holds" for name in removed):
+            outcomes[step.id] = Outcome(step.id, "holds", "a later step removed it")
+    return list(outcomes.values())
+
+
+def _removes(later: Step, step: Step) -> bool:
+    """Whether a later step takes away what a step has set: the user, the key or the policy itself."""
+    return later.operation.startswith("Delete") and later.parameters.items() <= step.parameters.items()
 
 
 def _check_step(step: Step, account: Account, phase: str) -> Outcome:

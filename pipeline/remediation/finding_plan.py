@@ -41,7 +41,6 @@ class Draft:
         account: ``None`` for entries made from findings alone.
         now: end of the sessions that are revoked.
         secrets: folder of new secrets.
-        key_owners: access key id -> user.
         documents: (target name, policy name or ``""`` for trust) -> the earlier state that the user gave.
     """
 
@@ -49,7 +48,6 @@ class Draft:
     account: Account | None
     now: datetime
     secrets: Path
-    key_owners: Mapping[str, str]
     documents: Mapping[tuple[str, str], Any]
     steps: list[Step] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
@@ -103,7 +101,7 @@ def plan_findings(
     account_id: str,
     account: Account | None,
     now: datetime,
-    key_owners: Mapping[str, str] | None = None,
+    keys: Mapping[str, Mapping[str, str]] | None = None,
     documents: Mapping[tuple[str, str], Any] | None = None,
     secrets: Path = Path(),
     lake: str = "",
@@ -116,7 +114,7 @@ def plan_findings(
         account_id: whose plan this is; principals of other accounts are refused.
         account: to read the live state; ``None`` plans from findings alone, and such a plan cannot be applied.
         now: sessions issued before it are revoked.
-        key_owners: access key id -> user.
+        keys: finding id -> access key id -> user: long-term keys that its chain signed with.
         documents: earlier states that the user gives, where the archives do not know them.
         secrets: folder where new secrets are written, one file each, readable by its owner alone.
         lake: where the findings are from, and where the plan's calls are registered as one's own.
@@ -124,28 +122,29 @@ def plan_findings(
     Returns:
         The plan.
     """
-    draft = Draft(account_id, account, now, secrets, key_owners or {}, documents or {})
+    draft = Draft(account_id, account, now, secrets, documents or {})
     for finding in findings:
         own = changes.get(finding.finding_id, ())
-        keys = _take_keys(draft, finding, own)
-        for one in name_principals(finding):
+        owners = _own_keys(finding, own, (keys or {}).get(finding.finding_id, {}))
+        taken = _take_keys(draft, finding.finding_id, own, owners)
+        for one in [*name_principals(finding), *_planted(own)]:
             _contain(draft, finding, one)
         for change in _first_of_each_slot(own):
             _revert(draft, finding.finding_id, change)
-        _renew_keys(draft, finding.finding_id, own, keys)
+        _renew_keys(draft, finding.finding_id, own, owners, taken)
         _renew_passwords(draft, finding, own)
     return Plan(account_id, tuple(draft.steps), tuple(draft.refused), _SURVIVES, lake)
 
 
 def plan_entries(
-    finding: Finding, changes: Sequence[Change] = (), key_owners: Mapping[str, str] | None = None
+    finding: Finding, changes: Sequence[Change] = (), keys: Mapping[str, str] | None = None
 ) -> list[dict[str, Any]]:
     """The plan entries that the lake alone tells, for the report: the same for the same finding.
 
     Args:
         finding: one finding.
         changes: what its grants changed; their targets are taken to be as the recorded calls left them.
-        key_owners: access key id -> user.
+        keys: access key id -> user: long-term keys that its chain signed with.
     """
     moment = (finding.last_event_time + timedelta(seconds=1)).replace(microsecond=0)
     account_id = finding.target.account_id or finding.principal.account_id
@@ -155,9 +154,15 @@ def plan_entries(
         account_id=account_id,
         account=None,
         now=moment,
-        key_owners=key_owners,
+        keys={finding.finding_id: keys or {}},
     )
     return [replace(step, warning=f"{step.warning} {_UNSEEN}".strip()).to_json() for step in plan.steps]
+
+
+def _planted(changes: Sequence[Change]) -> list[Named]:
+    """Users that the chain made: sessions of their keys outlive the keys."""
+    made = [change for change in changes if change.event_name == "CreateUser" and change.target_name]
+    return [Named("User", change.target_name, change.account_id, change.target_name) for change in made]
 
 
 def _contain(draft: Draft, finding: Finding, one: Named) -> None:
@@ -179,41 +184,48 @@ def _contain(draft: Draft, finding: Finding, one: Named) -> None:
         draft.add(revoke_sessions(finding, one, before=before, until=draft.now), before)
 
 
-def _take_keys(draft: Draft, finding: Finding, changes: Sequence[Change]) -> dict[str, Any]:
-    """Deactivate the chain's long-term keys and those that its grants issued; returns key id -> its state before."""
-    issued = {change.issued_key_id: change for change in changes if _KEY.fullmatch(change.issued_key_id)}
+def _issued(changes: Sequence[Change]) -> dict[str, Change]:
+    return {change.issued_key_id: change for change in changes if _KEY.fullmatch(change.issued_key_id)}
+
+
+def _own_keys(finding: Finding, changes: Sequence[Change], keys: Mapping[str, str]) -> dict[str, str]:
+    """Long-term keys that the chain names, signed with or issued -> their user, ``""`` where that is not known."""
     named = [text for edge in finding.chain for text in (edge.source, edge.target) if _KEY.fullmatch(text)]
+    issued = {key: change.target_name for key, change in _issued(changes).items()}
+    return {**dict.fromkeys(named, ""), **keys, **issued}
+
+
+def _take_keys(draft: Draft, finding_id: str, changes: Sequence[Change], owners: Mapping[str, str]) -> dict[str, Any]:
+    """Deactivate the chain's long-term keys and those that it issued; returns key id -> its state before."""
+    issued = _issued(changes)
     taken: dict[str, Any] = {}
-    for key in dict.fromkeys([*named, *issued]):
-        user = _owner(draft, issued, key)
+    for key, user in owners.items():
         if not user:
-            draft.refuse(finding.finding_id, f"key …{key[-4:]}", "the user it belongs to is not known")
+            draft.refuse(finding_id, f"key …{key[-4:]}", "the user it belongs to is not known")
             continue
-        with draft.refusing(finding.finding_id, f"key …{key[-4:]} of {user}"):
+        with draft.refusing(finding_id, f"key …{key[-4:]} of {user}"):
             slot = {"UserName": user, "AccessKeyId": key}
             state = draft.read("UpdateAccessKey", slot)
             if draft.account is not None and state is None:
                 raise RemediationError("it is gone")
             why = [issued[key].event_id] if key in issued else []
             if state != "Inactive":
-                draft.add(deactivate_key(finding.finding_id, slot, why), state)
+                draft.add(deactivate_key(finding_id, slot, why), state)
             taken[key] = state
     return taken
 
 
-def _owner(draft: Draft, issued: Mapping[str, Change], key: str) -> str:
-    return issued[key].target_name if key in issued else draft.key_owners.get(key, "")
-
-
-def _renew_keys(draft: Draft, finding_id: str, changes: Sequence[Change], keys: Mapping[str, Any]) -> None:
+def _renew_keys(
+    draft: Draft, finding_id: str, changes: Sequence[Change], owners: Mapping[str, str], taken: Mapping[str, Any]
+) -> None:
     """A new key for whom the old one was taken from, then delete what was taken, days later.
 
-    A key that the grants issued is nobody's to keep: it gets no successor. A planted user is deleted as a whole.
+    A key that the chain issued is nobody's to keep: it gets no successor. A planted user is deleted as a whole.
     """
-    issued = {change.issued_key_id: change for change in changes if change.issued_key_id}
-    planted = {change.target_name for change in changes if change.event_name == "CreateUser"}
-    for key, state in keys.items():
-        user = _owner(draft, issued, key)
+    issued = _issued(changes)
+    planted = {one.name for one in _planted(changes)}
+    for key, state in taken.items():
+        user = owners[key]
         if user in planted:
             continue
         with draft.refusing(finding_id, f"a new key for user {user}"):
@@ -222,9 +234,10 @@ def _renew_keys(draft: Draft, finding_id: str, changes: Sequence[Change], keys: 
                 if key_ids is not None and len(key_ids) >= MAX_KEYS:
                     raise RemediationError(f"it has {len(key_ids)} keys, the most there can be: delete one first")
                 draft.add(create_key(finding_id, user, draft.secrets), key_ids)
-        off = "" if state == "Inactive" else deactivate_key(finding_id, {"UserName": user, "AccessKeyId": key}).id
+        slot = {"UserName": user, "AccessKeyId": key}
+        off = "" if state == "Inactive" else deactivate_key(finding_id, slot).id
         why = [issued[key].event_id] if key in issued else []
-        draft.add(delete_key(finding_id, {"UserName": user, "AccessKeyId": key}, after=off, why=why), state)
+        draft.add(delete_key(finding_id, slot, after=off, why=why), state)
 
 
 def _renew_passwords(draft: Draft, finding: Finding, changes: Sequence[Change]) -> None:

@@ -21,6 +21,26 @@ def as_document(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
 
 
+def same_document(one: Any, other: Any) -> bool:
+    """Whether two policy documents say the same in the same order; a text that is no JSON says nothing.
+
+    IAM takes a string for a list of one, and a statement for a list of one: neither form is another policy.
+    """
+    try:
+        return bool(_plain(as_document(one)) == _plain(as_document(other)))
+    except ValueError:
+        return False
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list):
+        items = [_plain(item) for item in value]
+        return items[0] if len(items) == 1 else items
+    return value
+
+
 def read_state(account: Account, service: str, operation: str, parameters: Mapping[str, Any]) -> Any:
     """Read what the call would change; ``None`` where it does not exist.
 
@@ -152,7 +172,7 @@ def is_reached(operation: str, parameters: Mapping[str, Any], state: Any) -> boo
     if operation.startswith(("Attach", "Add", "CreateVirtual")):
         return state is not None
     if operation.startswith("Put") or operation == "UpdateAssumeRolePolicy":
-        return bool(state == as_document(parameters["PolicyDocument"]))
+        return state is not None and same_document(state, parameters["PolicyDocument"])
     if operation == "UpdateAccessKey":
         return bool(state == parameters["Status"])
     if operation == "SetDefaultPolicyVersion":

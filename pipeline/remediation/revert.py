@@ -14,7 +14,7 @@ from typing import Any
 from pipeline.errors import RemediationError
 from pipeline.remediation.clients import Account
 from pipeline.remediation.contain import REVOKE_POLICY, undo_put
-from pipeline.remediation.live_state import as_document
+from pipeline.remediation.live_state import as_document, same_document
 from pipeline.remediation.steps import Step
 
 Reader = Callable[[str, Mapping[str, Any]], Any]
@@ -119,7 +119,7 @@ def _restore_inline(finding_id: str, change: Change, read: Reader) -> _Made:
     slot = {f"{kind}Name": change.target_name, "PolicyName": change.policy_name}
     live = read(f"Put{kind}Policy", slot)
     before = None if change.before_document is None else as_document(change.before_document)
-    if live == before:
+    if live == before or (before is not None and same_document(live, before)):
         return []
     operation = f"Delete{kind}Policy" if before is None else f"Put{kind}Policy"
     where = f"IAM > {kind}s > {change.target_name} > Permissions > {change.policy_name}"
@@ -139,7 +139,9 @@ def _restore_inline(finding_id: str, change: Change, read: Reader) -> _Made:
 
 def _changed_since(change: Change, live: Any) -> str:
     after = None if change.after_document is None else as_document(change.after_document)
-    return "" if live == after else "It was changed again since the recorded write: look at it before you restore it."
+    if live == after or same_document(live, after):
+        return ""
+    return "It was changed again since the recorded write: look at it before you restore it."
 
 
 def _restore_trust(finding_id: str, change: Change, read: Reader, _account: Account | None) -> _Made:
@@ -151,7 +153,7 @@ def _restore_trust(finding_id: str, change: Change, read: Reader, _account: Acco
     live = read("UpdateAssumeRolePolicy", given)
     if live is None:
         raise RemediationError("the role is gone")
-    if live == before:
+    if same_document(live, before):
         return []
     step = _step(
         finding_id,

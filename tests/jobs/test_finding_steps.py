@@ -46,7 +46,7 @@ def test_what_the_lake_knows_of_keys_and_policies_becomes_steps() -> None:
         Change("e3", ACCOUNT, **write, policy_name="lost", state="unknown"),
     )
     chain = (ChainEdge(KEY, ROLE, "assumed_role_id", 1.0, "e0"),)
-    known = FindingChanges({"pt-1": changes}, {KEY: "ann"})
+    known = FindingChanges({"pt-1": changes}, {"pt-1": {KEY: "ann"}})
     findings, steps = add_steps([make("pt-1", "unauthorized_access", chain=chain)], known)
     assert [(steps[name]["operation"], steps[name]["why"]) for name in findings[0].remediation] == [
         ("UpdateAccessKey", []), ("PutRolePolicy", []), ("PutRolePolicy", ["e1"]), ("DeleteRolePolicy", ["e2"]),
