@@ -160,11 +160,12 @@ def serve(folder: Path) -> Iterator[str]:
 
 
 def measure_verification() -> dict[str, Any]:
-    """Digest verification beside the AWS command line's."""
+    """Digest verification beside the AWS command line's, and what it adds to an ingest."""
     from benchmarks.verify import measure_verify
+    from benchmarks.verify_overhead import measure_overhead
 
     say("verification")
-    return measure_verify()
+    return measure_verify() | {"overhead": measure_overhead()}
 
 
 def make_line(figures: Mapping[str, Any]) -> dict[str, Any]:
@@ -187,6 +188,7 @@ def make_line(figures: Mapping[str, Any]) -> dict[str, Any]:
         "s3_fraction_of_bare_gets": s3["fraction_of_boto3"],
         "s3_fraction_of_aiohttp_gets": s3["fraction_of_aiohttp"],
         "verify_ratio_vs_awscli": figures["verify"].get("verify_ratio_vs_awscli"),
+        "verify_overhead_ratio": figures["verify"].get("overhead", {}).get("verify_overhead_ratio"),
         "cpu_ratio_vs_chdb": round(ways["chdb"]["cpu_seconds_per_gb"] / ours["cpu_seconds_per_gb"], 2),
         "cpu_fraction_of_limit": round(ways["limit"]["cpu_seconds_per_gb"] / ours["cpu_seconds_per_gb"], 2),
         "load_before": figures["machine"]["load_before"],

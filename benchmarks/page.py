@@ -95,7 +95,22 @@ def _render_verify(found: Mapping[str, Any]) -> list[str]:
         return []
     return [
         f"- Verification of {found['verify_archives']:,} archives: `policytrail verify` {found['verify_seconds']} s, "
-        f"`aws cloudtrail validate-logs` {found['awscli_seconds']} s ({found['verify_ratio_vs_awscli']} times)."
+        f"`aws cloudtrail validate-logs` {found['awscli_seconds']} s ({found['verify_ratio_vs_awscli']} times).",
+        *render_overhead(found["overhead"]),
+    ]
+
+
+def render_overhead(found: Mapping[str, Any]) -> list[str]:
+    """What verification adds to an ingest."""
+    trail = found["trail"]
+    costs = "; ".join(
+        f"{name} {one['cpu_ratio']} times the processor seconds ({one['cpu_plain']} to {one['cpu_verified']}), "
+        f"{one['wall_ratio']} times the wall time"
+        for name, one in (("from a folder", found["folder"]), ("from S3", found["s3"]))
+    )
+    return [
+        f"- Ingest with verification beside ingest without it, {trail['archives']:,} archives of {trail['archive_kb']} "
+        f"kB and {trail['digests']:,} hourly digests, medians of {found['rounds']} rounds in turn: {costs}."
     ]
 
 

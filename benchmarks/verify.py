@@ -56,13 +56,13 @@ def measure_verify(
     public = [pair.answer() | {"ValidityEndTime": pair.end.timestamp()} for pair in corpus.keys[REGIONS[0]]]
     with tempfile.TemporaryDirectory() as temporary:
         folder = corpus.write(Path(temporary) / "bucket")
-        with _serve(folder, delay_ms) as endpoint, run_cloudtrail_stub(public) as (cloudtrail, _):
-            environment = _environment(endpoint, cloudtrail)
-            verify = [_command("policytrail"), "verify", f"s3://{BUCKET}/", "--json"]
+        with serve_folder(folder, delay_ms) as endpoint, run_cloudtrail_stub(public) as (cloudtrail, _):
+            environment = make_environment(endpoint, cloudtrail)
+            verify = [command_path("policytrail"), "verify", f"s3://{BUCKET}/", "--json"]
             before = _time(verify, environment, 0)
             arn = f"arn:aws:cloudtrail:{REGIONS[0]}:{ACCOUNTS[0]}:trail/{TRAIL}"
             period = ["--start-time", format_stamp(START), "--end-time", format_stamp(START + hours * HOUR)]
-            aws = [_command("aws"), "cloudtrail", "validate-logs", "--trail-arn", arn, *period]
+            aws = [command_path("aws"), "cloudtrail", "validate-logs", "--trail-arn", arn, *period]
             theirs = _time([*aws, "--s3-bucket", BUCKET, "--region", REGIONS[0]], environment, 0)
             after = _time(verify, environment, 0)
     ours = ((before[0] + after[0]) / 2, before[1])  # a run on either side: the machine may be busier at one time
@@ -88,11 +88,13 @@ def _time(command: Sequence[str], environment: Mapping[str, str], code: int) -> 
     return seconds, done.stdout
 
 
-def _command(name: str) -> str:
+def command_path(name: str) -> str:
+    """A command of this virtual environment."""
     return str(Path(sys.executable).with_name(name))
 
 
-def _environment(endpoint: str, cloudtrail: str) -> dict[str, str]:
+def make_environment(endpoint: str, cloudtrail: str) -> dict[str, str]:
+    """The environment of a command that reaches S3 and CloudTrail on loopback, with made-up credentials."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "POLICYTRAIL_"))}
     return kept | {
         "AWS_ACCESS_KEY_ID": "AKIATESTTESTTESTTEST",
@@ -105,7 +107,7 @@ def _environment(endpoint: str, cloudtrail: str) -> dict[str, str]:
 
 
 @contextmanager
-def _serve(folder: Path, delay_ms: int) -> Iterator[str]:
+def serve_folder(folder: Path, delay_ms: int) -> Iterator[str]:
     """The static S3 in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.s3_static", str(folder), "--memory", "--delay-ms", str(delay_ms)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:

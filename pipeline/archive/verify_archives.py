@@ -135,9 +135,14 @@ class DigestIndex:
         Returns:
             ``verified``, ``mismatch``, ``unlisted``, ``no_digest`` or ``pending``.
         """
-        named = self._named.get(archive.place)
+        judgement = self.judge_named(archive.place, sha256, problem)
+        return self._judge_unnamed(archive) if judgement is None else judgement
+
+    def judge_named(self, place: Place, sha256: str | None, problem: str = "") -> Judgement | None:
+        """Judge an archive that a good digest names, ``None`` for another; the arguments are those of ``judge``."""
+        named = self._named.get(place)
         if not named:
-            return self._judge_unnamed(archive)
+            return None
         for log_file, item in named:
             if sha256 is not None and log_file.sha256 == sha256:
                 return Judgement(Verdict.VERIFIED, "", item)

@@ -13,25 +13,23 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.archive import SOUND, ArchivePlace, Judgement, Keyring, MissingDigest, Place, Verdict
+from pipeline.archive import SOUND, ArchivePlace, Keyring, MissingDigest, Place, Verdict
 from pipeline.errors import PipelineError
 from pipeline.jobs.verify_digests import Attestation, attest, fetch_digests
 from pipeline.jobs.verify_hours import HOURS_MODEL, describe_hours, merge_hours, read_hours
 from pipeline.jobs.verify_keys import KeyNeed, fetch_keys, read_keys
 from pipeline.jobs.verify_places import Locator
+from pipeline.jobs.verify_rows import WAITING, PresentPlaces, judge_rows
 from pipeline.lake import Lake
 from pipeline.settings import Settings
-from pipeline.source import ListedObject, ObjectKind, Source, parse_key
+from pipeline.source import ListedObject, ObjectKind, Source
 
 _DAY = timedelta(days=1)
-_READ = ("committed", "empty", "quarantined")
 _FEW_ATTEMPTS, _SHORT_WAIT_SECONDS = 2, 5.0  # a run must not hang because CloudTrail's API is out of reach
-_LATER = (str(Verdict.PENDING), str(Verdict.NO_DIGEST))
 
 
 @dataclass
@@ -100,7 +98,7 @@ class RunVerifier:
         attestation = self._attestation()
         if attestation is None:
             return rows
-        rows = self._judge_rows(rows, attestation)
+        rows = judge_rows(rows, attestation, self._uncovered)
         archives = rows.filter(pc.equal(rows.column("kind"), str(ObjectKind.ARCHIVE)))
         self.counts.update(verdict for verdict in archives.column("verification").to_pylist() if verdict)
         return rows
@@ -118,10 +116,10 @@ class RunVerifier:
             return None
         missing = self._list_missing(attestation)
         gone: dict[str, list[str]] = {}
-        for log_file, digest in attestation.index.list_gone(_Nothing(), attestation.locator.is_within):
+        present = PresentPlaces(self._present, attestation.locator)
+        for log_file, digest in attestation.index.list_gone(present, attestation.locator.is_within):
             uri = attestation.locator.uri_of(Place(log_file.bucket, log_file.key))
-            if hash(uri) not in self._present:
-                gone.setdefault(digest.uri, []).append(uri)
+            gone.setdefault(digest.uri, []).append(uri)
         versions = {item.uri: item.version for item in self._digests}
         lake.write_model(HOURS_MODEL, merge_hours(self._earlier, describe_hours(attestation, versions, gone, missing)))
         self.counts[str(Verdict.MISSING)] += len(missing) + sum(len(uris) for uris in gone.values())
@@ -180,33 +178,6 @@ class RunVerifier:
         self.problem = text
         self.note(text)
 
-    def _judge_rows(self, rows: pa.Table, attestation: Attestation) -> pa.Table:
-        names = (
-            "archive_uri", "archive_key", "source_uri", "kind", "outcome", "account_id", "region", "delivery_date",
-            "inflated_sha256", "detail", "reason",
-        )  # fmt: skip
-        judged: list[tuple[str | None, str | None, str | None]] = []
-        for values in zip(*(rows.column(name).to_pylist() for name in names), strict=True):
-            judged.append(self._judge_row(dict(zip(names, values, strict=True)), attestation))
-        for at, name in enumerate(("verification", "digest_uri", "digest_key_fingerprint")):
-            position = rows.schema.get_field_index(name)
-            values = pa.array([item[at] for item in judged], pa.string())
-            rows = rows.set_column(position, rows.schema.field(position), values)
-        return rows
-
-    def _judge_row(self, row: Mapping[str, Any], attestation: Attestation) -> tuple[str | None, str | None, str | None]:
-        if row["kind"] == ObjectKind.DIGEST:
-            verdict = attestation.verdicts.get(row["archive_uri"])
-            return (None, None, None) if verdict is None else _columns(verdict)
-        if row["outcome"] not in _READ or row["kind"] != ObjectKind.ARCHIVE or row["reason"] == "unchanged_content":
-            return None, None, None
-        place = _place_of(row)
-        problem = "" if row["inflated_sha256"] else f"it cannot be read: {row['detail']}"
-        judgement = attestation.index.judge(place, row["inflated_sha256"], problem)
-        if judgement.verdict in (Verdict.PENDING, Verdict.NO_DIGEST):
-            self._uncovered.append(place)
-        return _columns(judgement)
-
     def _list_missing(self, attestation: Attestation) -> list[MissingDigest]:
         found = [*attestation.missing, *attestation.index.list_overdue(self._uncovered)]
         unique = {one.place: one for one in found if attestation.locator.is_within(one.place)}
@@ -216,41 +187,12 @@ class RunVerifier:
         """Rows of archives that were read before their digest was there, or before anything was verified."""
         if not self._has_fresh_digests:
             return None
+        if not lake.has_ledger_rows(WAITING):  # a first run's ledger is its own, and judged already
+            return None
         ledger = lake.ledger()
-        verdicts = ledger.column("verification")
-        is_read = pc.and_(
-            pc.equal(ledger.column("kind"), str(ObjectKind.ARCHIVE)),
-            pc.is_in(ledger.column("outcome"), value_set=pa.array(_READ)),
-        )
-        waiting = pc.and_(is_read, pc.or_(pc.is_null(verdicts), pc.is_in(verdicts, value_set=pa.array(_LATER))))
-        rows = ledger.filter(waiting)
-        judged = self._judge_rows(rows, attestation)
+        rows = ledger.filter(WAITING)
+        judged = judge_rows(rows, attestation, self._uncovered)
         before = pc.fill_null(rows.column("verification"), "")
         judged = judged.filter(pc.not_equal(pc.fill_null(judged.column("verification"), ""), before))
         self.counts.update(judged.column("verification").to_pylist())
         return judged if judged.num_rows else None
-
-
-class _Nothing:
-    """Contains no place: gone archives are told by their URIs, of which the listing kept hashes."""
-
-    def __contains__(self, place: object) -> bool:
-        return False
-
-
-def _place_of(row: Mapping[str, Any]) -> ArchivePlace:
-    uri = str(row["archive_uri"])
-    if uri.startswith("s3://"):
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
-        place = Place(bucket, key)
-    else:
-        place = Place(row["source_uri"], row["archive_key"])
-    at = parse_key(place.key).delivered_at
-    return ArchivePlace(place, row["account_id"] or "", row["region"] or "", at, row["delivery_date"])
-
-
-def _columns(judgement: Judgement) -> tuple[str, str | None, str | None]:
-    digest = judgement.digest
-    if digest is None or digest.digest is None:
-        return str(judgement.verdict), None, None
-    return str(judgement.verdict), digest.uri, digest.digest.fingerprint

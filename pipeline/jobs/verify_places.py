@@ -9,9 +9,10 @@ digests of one bucket disagree about it: the few that do were moved.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 from urllib.parse import quote
 
 from pipeline.archive import Digest, Place
@@ -44,7 +45,7 @@ class Locator:
     def __init__(
         self,
         sources: Iterable[Source],
-        listed: Iterable[ListedObject] = (),
+        listed: Collection[ListedObject] = (),
         *,
         since: date | None = None,
         until: date | None = None,
@@ -52,10 +53,12 @@ class Locator:
         self._uris = tuple(source.uri for source in sources)
         self._since, self._until = since, until
         self._copies: dict[tuple[str, str], _Copy] = {}
-        self._names: dict[tuple[str, str], str] = {}
-        for item in listed:
-            if not item.bucket:
-                self._names[item.source_uri, item.key.rpartition("/")[2]] = item.key
+        self._listed = listed
+
+    @cached_property
+    def _keys_by_name(self) -> dict[tuple[str, str], str]:
+        """Where a folder's files lie by their names; asked only where a folder holds them side by side."""
+        return {(item.source_uri, item.key.rpartition("/")[2]): item.key for item in self._listed if not item.bucket}
 
     def learn(self, found: Iterable[tuple[ListedObject, Digest]]) -> None:
         """Take in where digests with a good signature lie in folders."""
@@ -82,7 +85,7 @@ class Locator:
             return Place(_OUTSIDE, f"s3://{bucket}/{key}")
         if copy.is_flat:
             name = key.rpartition("/")[2]
-            return Place(source_uri, self._names.get((source_uri, name), copy.folder_prefix + name))
+            return Place(source_uri, self._keys_by_name.get((source_uri, name), copy.folder_prefix + name))
         if not key.startswith(copy.object_prefix):
             return Place(_OUTSIDE, f"s3://{bucket}/{key}")
         return Place(source_uri, copy.folder_prefix + key[len(copy.object_prefix) :])

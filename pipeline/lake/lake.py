@@ -101,6 +101,13 @@ class Lake:
         rows = self._ledger_dataset().to_table()
         return rows.sort_by([("batch_number", "ascending"), ("batch_position", "ascending")])
 
+    def has_ledger_rows(self, condition: pads.Expression) -> bool:
+        """Whether a ledger row, superseded ones included, satisfies a condition; reads only the columns that it names.
+
+        What no row satisfies, no latest row does: a cheap question before ``ledger``.
+        """
+        return bool(self._ledger_dataset().count_rows(filter=condition))
+
     def changed_dates(self, since_batch: int) -> set[date]:
         """Event dates that batches after ``since_batch`` touched: what models have to rebuild."""
         return collect_dates(self._ledger_dataset(), since_batch)

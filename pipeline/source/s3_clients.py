@@ -9,6 +9,7 @@ Source: boto3 guide, "Retries" (mode ``standard``); STS API reference, AssumeRol
 from __future__ import annotations
 
 import os
+import threading
 from functools import lru_cache, partial
 from typing import Any
 
@@ -24,6 +25,7 @@ from pipeline.source.s3_errors import FAILURES, explain_client
 
 _DEFAULT_REGION = "us-east-1"
 _ROLE_SESSION_NAME = "policytrail"
+_making = threading.Lock()  # a session makes one client at a time: botocore's loaders are not thread-safe
 
 
 def make_client(service: str, settings: S3Settings, *, region: str = "", max_attempts: int | None = None) -> Any:
@@ -44,11 +46,19 @@ def make_client(service: str, settings: S3Settings, *, region: str = "", max_att
 
 
 def make_session(settings: S3Settings) -> boto3.session.Session:
-    """A boto3 session for the settings' profile, region and role.
+    """The boto3 session of this process for the settings' profile, region and role.
+
+    It is one for all clients: what botocore loads from its files for the first one, a tenth of a second, serves all,
+    and so does an assumed role.
 
     Raises:
         UsageError: no such profile.
     """
+    return _session(settings, os.getpid())
+
+
+@lru_cache(maxsize=8)
+def _session(settings: S3Settings, _process: int) -> boto3.session.Session:
     try:
         session = boto3.session.Session(profile_name=settings.profile or None, region_name=settings.region or None)
         return _assume_role(session, settings.role_arn) if settings.role_arn else session
@@ -70,12 +80,13 @@ def _client(service: str, settings: S3Settings, region: str, attempts: int, _pro
         request_checksum_calculation="when_required",
     )
     try:
-        client = session.client(
-            service,
-            region_name=region or session.region_name or _DEFAULT_REGION,
-            endpoint_url=(settings.endpoint_url or None) if service == "s3" else None,
-            config=config,
-        )
+        with _making:
+            client = session.client(
+                service,
+                region_name=region or session.region_name or _DEFAULT_REGION,
+                endpoint_url=(settings.endpoint_url or None) if service == "s3" else None,
+                config=config,
+            )
         if service == "s3":
             attach_parser(client)
         return client

@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from multiprocessing import get_context
@@ -189,3 +189,15 @@ def test_the_static_server_serves_what_a_client_asks() -> None:
             assert caught.value.response["Error"]["Code"] == code
         client.close()
     assert dict(requests) == {"LIST": 1, "HEAD": 1, "GET": 3}
+
+
+def test_clients_of_one_process_share_a_session() -> None:
+    """Eight threads that ask for clients of three regions get three, all with the credentials of one session."""
+    settings = S3Settings(region="eu-west-1", concurrency=3)
+    regions = ["us-east-1", "eu-west-1", "eu-north-1"] * 8
+    with ThreadPoolExecutor(8) as pool:
+        clients = list(pool.map(lambda region: make_client("cloudtrail", settings, region=region), regions))
+    assert {client.meta.region_name for client in clients} == set(regions)
+    assert {id(client._request_signer._credentials) for client in clients} == {
+        id(make_session(settings).get_credentials())
+    }
