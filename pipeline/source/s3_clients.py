@@ -54,7 +54,8 @@ def make_session(settings: S3Settings) -> boto3.session.Session:
     Raises:
         UsageError: no such profile.
     """
-    return _session(settings, os.getpid())
+    with _making:
+        return _session(settings, os.getpid())
 
 
 @lru_cache(maxsize=8)
