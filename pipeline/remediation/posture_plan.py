@@ -106,8 +106,10 @@ class _Draft:
         state = read_state(self._account, "iam", "UpdateAccountPasswordPolicy", given)
         inverse = {"service": "iam", "operation": "DeleteAccountPasswordPolicy", "parameters": {}}
         if state is not None:
-            # ExpirePasswords follows from MaxPasswordAge and is no parameter.
-            before = {name: value for name, value in state.items() if name != "ExpirePasswords"}
+            # ExpirePasswords follows from MaxPasswordAge and is no parameter; what is off is told as 0 or null, and
+            # said by leaving it out.
+            kept = {name: value for name, value in state.items() if name != "ExpirePasswords"}
+            before = {name: value for name, value in kept.items() if value is False or value}
             inverse |= {"operation": "UpdateAccountPasswordPolicy", "parameters": before}
         step = Step(
             id="posture.password-policy",
