@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-LAKE_FORMAT = 1
+LAKE_FORMAT = 2
 """Version of the lake's layout; a lake of another version is refused, never guessed at."""
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
@@ -147,6 +147,7 @@ EVENTS = pa.schema(
         *_IDENTITY,
         *_FREE_FORM,
         *_PROMOTED,
+        _f("session_id", _S, "hash of caller account, principal, session start and access key", nullable=False),
         _f("parse_flags", _WORDS, "what was odd about the record, sorted; empty list for an ordinary one"),
         _f("raw_record", _S, "raw text with tokens redacted; only where parse_flags is not empty"),
         *_PROVENANCE,
@@ -250,3 +251,16 @@ EXT_FINDING_IDS = pa.schema(
     ]
 )
 """Made by ``findings`` from ``int_findings`` and the stored ``fct_findings``: ids stay as evidence grows."""
+
+EXT_OWN_CALLS = pa.schema(
+    [
+        _f("recipient_account_id", _S, "account of the plan", nullable=False),
+        _f("request_id", _S, "request id that the service gave the call", nullable=False),
+        _f("event_name", _S, "the operation", nullable=False),
+        _f("plan_id", _S, "plan that the call belongs to", nullable=False),
+        _f("step_id", _S, "step of it", nullable=False),
+        _f("remedied_finding_id", _S, "finding that the step was to end; '' of a posture item", nullable=False),
+        _f("phase", _S, "done, rolled_back, or failed where the call was refused", nullable=False),
+    ]
+)
+"""Made from apply journals: calls that were one's own remediation."""

@@ -28,6 +28,7 @@ from pipeline.flatten.hashing import DIGEST_BYTES, hash_spans
 from pipeline.flatten.layout import BOOLEAN_COLUMNS, DICTIONARY_COLUMNS, get_layout
 from pipeline.flatten.outcome import ArchiveRecords
 from pipeline.flatten.rows import DONE
+from pipeline.flatten.session_ids import session_column
 from pipeline.flatten.times import parse_time
 from pipeline.schema import EVENTS
 
@@ -268,7 +269,13 @@ class BatchMaker:
             "is_denied": pa.array(is_denied),
             "parse_flags": self._flags(),
             "federated_subject": _join_subject(made["federated_provider"], made["federated_name"]),
+            "session_id": session_column(made, self._callers()),
         }
+
+    def _callers(self) -> Order:
+        """A number for each row's identity and account together."""
+        accounts = self._columns.code[DICTIONARY_COLUMNS.index("recipient_account_id")][self._order]
+        return self._columns.identity[self._order] * (int(accounts.max(initial=0)) + 1) + accounts
 
 
 def _boolean_byte(value: object) -> int:

@@ -190,9 +190,9 @@ class RowFiller:
 
 
 def _make_columns(rows: int, views: int, identity: int) -> Columns:
-    """Columns for ``rows`` rows; zeroed pages cost nothing until a value is written."""
+    """Columns for ``rows`` rows; an address means nothing, and its page is never touched, where its meta is 0."""
     return Columns(
-        np.zeros((views, rows), dtype=np.int64),
+        np.empty((views, rows), dtype=np.int64),
         np.zeros((views, rows), dtype=np.int64),
         np.zeros((len(DICTIONARY_COLUMNS), rows), dtype=np.int64),
         np.zeros((len(BOOLEAN_COLUMNS), rows), dtype=np.int8),
@@ -200,6 +200,6 @@ def _make_columns(rows: int, views: int, identity: int) -> Columns:
         np.zeros(rows, dtype=np.int64),
         np.zeros(rows, dtype=np.int8),
         np.zeros(rows, dtype=np.int8),
-        np.zeros((identity, rows), dtype=np.int64),
+        np.empty((identity, rows), dtype=np.int64),
         np.zeros((identity, rows), dtype=np.int64),
     )

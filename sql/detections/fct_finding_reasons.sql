@@ -17,6 +17,17 @@ with findings as (
     inner join stg_finding_ids as i on f.own_finding_id = i.own_finding_id
 ),
 
+remediation as (
+    select
+        finding_id, 0 as position, 'remediation' as code,
+        concat(
+            grant_count + denied_count, ' change(s) made by a PolicyTrail plan, known by the request ids of its journal'
+        ) as text,
+        0 as points
+    from findings
+    where is_remediation
+),
+
 impact as (
     select
         finding_id, 1 as position,
@@ -228,6 +239,7 @@ score as (
     select
         finding_id, 61 as position, 'capped' as code,
         case
+            when is_remediation then 'One''s own remediation is no alarm'
             when cap = 39 then 'Nothing is seen but that what was added is unknown'
             when rule >= 4 then 'What is not established is never above medium'
             when is_temporal then 'A chain with such a step is never above high'
@@ -260,6 +272,8 @@ evidence as (
 ),
 
 reasons as (
+    select * from remediation
+    union all
     select * from impact
     union all
     select * from chain

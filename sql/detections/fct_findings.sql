@@ -6,6 +6,7 @@
 -- stored:  full
 -- columns: severity  critical from 85, high from 65, medium from 40, low from 10, info
 --          path_ids  escalation paths that the finding walks, ids of seed_escalation_paths
+--          is_remediation  one's own plan made every change, by the request ids: shown, no alarm
 --          remediation  ids of the steps that apply; made when a plan is asked for
 -- source:  INTERFACE, "findings.json"; DETECTION design, "Severity points"
 
@@ -67,6 +68,7 @@ select
     f.used_actions,
     f.used_action_count,
     f.is_denied_first,
+    f.is_remediation,
     f.is_temporal,
     f.is_evasive,
     f.anomaly_score,

@@ -2,7 +2,7 @@
 -- purpose: Which grants and denied attempts make one finding: by root session and target, or by root session and day.
 -- grain:   one row per (recipient_account_id, event_id)
 -- order:   own_finding_id, event_time, recipient_account_id, event_id
--- inputs:  fct_grants, int_policy_writes, int_author_sessions
+-- inputs:  fct_grants, int_policy_writes, int_author_sessions, fct_own_actions
 -- params:  $lookback_days
 -- stored:  full
 -- columns: own_finding_id  pt- and 16 hex digits of a hash over account, root session and first grant's event id
@@ -11,6 +11,7 @@
 --          finding_class  the finding's class
 --          target_arn  principal that this member's change is judged by
 --          rule  number of the rule that decided the finding; 5 for attempts
+--          is_own_action  one's own remediation, by its request id; never in one finding with anything else
 -- source:  DETECTION design: "One finding per root session and target: forty Terraform puts are not forty findings."
 
 with grants as (
@@ -25,12 +26,17 @@ sessions as (
     select session_id, root_session_id, root_principal_arn, hop_count, is_service_actor from int_author_sessions
 ),
 
+own as (
+    select recipient_account_id, event_id from fct_own_actions
+),
+
 -- A write to a group or a shared policy changes several principals; the one that tells most stands for it.
 chosen as (
     select
         recipient_account_id, event_id, event_time, event_date, target_arn, root_session_id, root_principal_arn, rule,
         class, tier_rank,
-        coalesce(nullif(target_key, ''), concat(recipient_account_id, '|hidden|')) as target_key
+        coalesce(nullif(target_key, ''), concat(recipient_account_id, '|hidden|')) as target_key,
+        (recipient_account_id, event_id) in (select (recipient_account_id, event_id) from own) as is_own_action
     from grants
     qualify row_number() over (
         partition by recipient_account_id, event_id
@@ -41,7 +47,7 @@ chosen as (
 strong as (
     select root_session_id, root_principal_arn, target_key, min(rule) as rule, max(event_time) as last_grant_at
     from chosen
-    where rule < 4
+    where rule < 4 and not is_own_action
     group by root_session_id, root_principal_arn, target_key
 ),
 
@@ -49,6 +55,7 @@ strong as (
 denied as (
     select
         w.recipient_account_id, w.event_id, w.event_time, w.event_date, w.target_arn, w.target_key,
+        (w.recipient_account_id, w.event_id) in (select (recipient_account_id, event_id) from own) as is_own_action,
         coalesce(s.root_session_id, w.session_id, '') as root_session_id,
         case when s.hop_count > 0 then s.root_principal_arn else w.principal_arn end as root_principal_arn
     from writes as w
@@ -67,22 +74,34 @@ members as (
     select
         c.recipient_account_id, c.event_id, c.event_time, c.event_date, c.target_arn, 'grant' as member_kind,
         c.root_session_id, c.root_principal_arn, c.tier_rank, c.rule as own_rule, coalesce(s.rule, c.rule) as rule,
-        case when s.rule is not null then c.target_key else c.event_date::varchar end as group_key
+        c.is_own_action,
+        case
+            when c.is_own_action then concat('own|', c.event_date::varchar)
+            when s.rule is not null then c.target_key
+            else c.event_date::varchar
+        end as group_key
     from chosen as c
     left join strong as s
         on c.root_session_id = s.root_session_id
         and c.root_principal_arn = s.root_principal_arn
         and c.target_key = s.target_key
+        and not c.is_own_action
     union all
     select
         d.recipient_account_id, d.event_id, d.event_time, d.event_date, d.target_arn, 'denied' as member_kind,
         d.root_session_id, d.root_principal_arn, 0 as tier_rank, 5 as own_rule, coalesce(s.rule, 5) as rule,
-        case when s.rule is not null then d.target_key else d.event_date::varchar end as group_key
+        d.is_own_action,
+        case
+            when d.is_own_action then concat('own|', d.event_date::varchar)
+            when s.rule is not null then d.target_key
+            else d.event_date::varchar
+        end as group_key
     from denied as d
     left join strong as s
         on d.root_session_id = s.root_session_id
         and d.root_principal_arn = s.root_principal_arn
         and d.target_key = s.target_key
+        and not d.is_own_action
         and d.event_time <= s.last_grant_at
         and d.event_time >= s.last_grant_at - to_days($lookback_days::integer)
 ),
@@ -112,11 +131,13 @@ select
     root_principal_arn,
     own_rule = rule as is_deciding,
     rule,
-    case rule
-        when 1 then 'privilege_escalation'
-        when 2 then 'unauthorized_access'
-        when 3 then 'resource_misuse'
-        when 4 then 'indeterminate'
+    case
+        when rule < 5 and is_own_action then 'indeterminate'
+        when rule = 1 then 'privilege_escalation'
+        when rule = 2 then 'unauthorized_access'
+        when rule = 3 then 'resource_misuse'
+        when rule = 4 then 'indeterminate'
         else 'attempt'
-    end as finding_class
+    end as finding_class,
+    is_own_action
 from grouped

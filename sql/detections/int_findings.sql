@@ -25,6 +25,7 @@
 --          target_count  different targets
 --          is_own  the target is the actor's own, or the actor held it already
 --          is_assumed_after  the lineage took up the target's credentials after the grant
+--          is_remediation  one's own plan made every change, by the request ids
 --          is_temporal  a step of the chain rests on a session name and an address alone
 --          is_evasive  the request, the document or the log was made hard to read
 --          anomaly_score  highest percentile of the grants' events; null where none has one
@@ -65,6 +66,7 @@ detailed as (
     select
         m.own_finding_id, m.recipient_account_id, m.event_id, m.event_time, m.target_arn, m.member_kind,
         m.is_deciding, m.rule, m.finding_class, m.root_session_id,
+        coalesce(m.is_own_action, false) as is_own_action,
         w.event_name,
         w.principal_arn as actor_arn,
         coalesce(g.target_kind, w.target_kind) as target_kind,
@@ -146,6 +148,7 @@ summed as (
         bool_or(is_deciding and status = 'confirmed') as is_confirmed,
         max(case compromise when 'high' then 2 when 'medium' then 1 else 0 end) as compromise_rank,
         max(anomaly_score) as anomaly_score,
+        bool_and(is_own_action) as is_remediation,
         count(*) filter (where member_kind = 'grant') as grant_count,
         count(*) filter (where member_kind = 'denied') as denied_count,
         coalesce(max(denied_within_hour), 0) as burst_count,
@@ -190,6 +193,8 @@ pointed as (
         )) as anomaly_points,
         case when is_evasive then 15 else 0 end as evasion_points,
         case
+            -- One's own remediation is shown, and is no alarm.
+            when is_remediation then 9
             -- Nothing seen but that something is unknown: worth a line, not an alarm.
             when rule = 4 and delta_state = 'unknown' and len(signals) = 0 then 39
             when rule >= 4 then 64
@@ -267,6 +272,7 @@ select
     burst_count,
     grant_count,
     target_count,
+    is_remediation,
     is_temporal,
     is_evasive,
     anomaly_score,

@@ -8,6 +8,7 @@ import pytest
 from pipeline.archive import split_records
 from pipeline.flatten import ArchiveRef, flatten_archive
 from pipeline.flatten.members import KNOWN_MEMBERS
+from pipeline.flatten.session_ids import CALLER_COLUMNS, name_session
 from pipeline.schema import EVENTS
 from pipeline.settings import Caps
 from tests.archive.hostile import document
@@ -24,6 +25,11 @@ def _flatten(record: dict[str, Any]) -> dict[str, Any]:
     return {column: value for column, value in row.items() if value is not None}
 
 
+def _stamped(row: dict[str, Any]) -> dict[str, Any]:
+    start = row.get("session_creation_at")
+    return row if start is None else row | {"session_creation_at": int(start.timestamp() * 1_000_000)}
+
+
 @pytest.mark.parametrize(("record", "expected"), [case[1:] for case in FIXTURES], ids=[case[0] for case in FIXTURES])
 def test_each_version_and_identity_becomes_its_whole_row(record: dict[str, Any], expected: dict[str, Any]) -> None:
     """Every column of the row is as expected; those not named are null."""
@@ -37,7 +43,9 @@ def test_each_version_and_identity_becomes_its_whole_row(record: dict[str, Any],
     }
     if expected.get("event_id") is ...:
         expected = expected | {"event_id": f"sha256:{digest}"}
-    assert _flatten(record) == expected | provenance
+    row = _flatten(record)
+    session = {"session_id": name_session(dict.fromkeys(CALLER_COLUMNS) | _stamped(row), row.get("shared_event_id"))}
+    assert row == expected | provenance | session
 
 
 def test_every_column_is_filled_by_some_fixture() -> None:

@@ -25,6 +25,7 @@ def event(number: int, *, day: int = 0, uri: str = "file:///a.json.gz", second: 
         "recipient_account_id": "111122223333",
         "event_name": "PutRolePolicy",
         "is_denied": False,
+        "session_id": "session-a",
         "parse_flags": [],
         "archive_uri": uri,
         "archive_version": "v1",

@@ -16,7 +16,7 @@ def test_a_new_lake_says_its_format(tmp_path: Path) -> None:
     """A new lake has its tables and a format file; opening it again changes nothing."""
     open_lake_tables(str(tmp_path / "a b" / "lake"))
     folder = tmp_path / "a b" / "lake"
-    assert json.loads((folder / "_format.json").read_text()) == {"schema": "policytrail.lake", "format": 1}
+    assert json.loads((folder / "_format.json").read_text()) == {"schema": "policytrail.lake", "format": 2}
     assert sorted(path.name for path in folder.iterdir()) == [
         "_format.json",
         "_plans",
@@ -27,12 +27,12 @@ def test_a_new_lake_says_its_format(tmp_path: Path) -> None:
     open_lake_tables(str(folder), create=False)
 
 
-@pytest.mark.parametrize("content", ['{"format": 2}', '{"format": "1"}', "[]", "no json", ""])
+@pytest.mark.parametrize("content", ['{"format": 1}', '{"format": "2"}', "[]", "no json", ""])
 def test_a_lake_of_another_format_is_refused(tmp_path: Path, content: str) -> None:
     """Any other format, or a format file that cannot be read, is refused by one sentence."""
     open_lake_tables(str(tmp_path / "lake"))
     (tmp_path / "lake" / "_format.json").write_text(content)
-    with pytest.raises(LakeVersionError, match="this version reads and writes 1"):
+    with pytest.raises(LakeVersionError, match="this version reads and writes 2"):
         open_lake_tables(str(tmp_path / "lake"))
 
 

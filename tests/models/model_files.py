@@ -43,6 +43,7 @@ def event(day: int, event_id: str, **values: Any) -> dict[str, Any]:
         "event_id": event_id,
         "recipient_account_id": ACCOUNT,
         "is_denied": False,
+        "session_id": "session-a",
         "archive_uri": "file:///a",
         "archive_version": "v",
         "record_index": 0,

@@ -27,6 +27,7 @@ OUTSIDE = {
     "ext_policy_deltas": schema.EXT_POLICY_DELTAS,
     "ext_use_verdicts": schema.EXT_USE_VERDICTS,
     "ext_finding_ids": schema.EXT_FINDING_IDS,
+    "ext_own_calls": schema.EXT_OWN_CALLS,
 }
 AWS_COLUMNS = frozenset(name for item in OUTSIDE.values() for name in item.names)
 

@@ -1,0 +1,99 @@
+"""The session behind each row: one short id, made once for each distinct caller of a batch.
+
+What enters: the batch's columns and, by row, the number of its distinct caller. What leaves: ``session_id``. Here and
+not in SQL, because every model that follows a session would hash the same callers again, event by event.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+CALLER_COLUMNS = (
+    "recipient_account_id",
+    "user_identity_account_id",
+    "user_identity_principal_id",
+    "user_identity_arn",
+    "user_identity_invoked_by",
+    "user_identity_user_name",
+    "user_identity_type",
+    "user_identity_access_key_id",
+    "session_creation_at",
+)
+_ID_BYTES = 10
+_LONG_LIVED = "AKIA"
+_OTHER_ACCOUNT = "AWSAccount"
+
+
+def name_session(caller: Mapping[str, Any], shared_event_id: str | None) -> str:
+    """Id of one caller's session: 20 hex digits over its account, principal, start and access key.
+
+    Args:
+        caller: values of ``CALLER_COLUMNS``; ``session_creation_at`` in microseconds since 1970.
+        shared_event_id: tells apart calls from another account, whose records carry neither key nor start.
+
+    Returns:
+        Equal for all events of a session. A long-lived key has no start, whatever its record says of a service that
+        acts for it.
+
+    Source:
+        AWS CloudTrail user guide, "CloudTrail userIdentity element".
+    """
+    key, start = caller["user_identity_access_key_id"], caller["session_creation_at"]
+    principal = (
+        caller["user_identity_principal_id"]
+        or caller["user_identity_arn"]
+        or caller["user_identity_invoked_by"]
+        or caller["user_identity_user_name"]
+        or caller["user_identity_type"]
+        or ""
+    )
+    is_long_lived = key is not None and key.startswith(_LONG_LIVED)
+    if key is None and caller["user_identity_type"] == _OTHER_ACCOUNT:
+        key = shared_event_id
+    parts = (
+        caller["user_identity_account_id"] or caller["recipient_account_id"] or "",
+        principal,
+        "" if is_long_lived or start is None else str(start),
+        key or "",
+    )
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=_ID_BYTES).hexdigest()
+
+
+def session_column(made: Mapping[str, pa.Array], callers: npt.NDArray[np.int64]) -> pa.Array:
+    """Name the session of each row.
+
+    Args:
+        made: at least ``CALLER_COLUMNS`` and ``shared_event_id``, as many rows as ``callers``.
+        callers: equal numbers for rows whose ``CALLER_COLUMNS`` are equal.
+
+    Returns:
+        ``dictionary<int32, string>`` without nulls.
+    """
+    numbers = pa.array(callers).dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    count = int(numbers.max()) + 1 if len(numbers) else 0
+    first = np.empty(count, dtype=np.int64)
+    first[numbers[::-1]] = np.arange(len(numbers) - 1, -1, -1)
+    distinct = {name: _values(made[name], first) for name in CALLER_COLUMNS}
+    rows = [dict(zip(distinct, values, strict=True)) for values in zip(*distinct.values(), strict=True)]
+    names = [name_session(row, None) for row in rows]
+    codes = numbers.astype(np.int32)
+    foreign = [row["user_identity_type"] == _OTHER_ACCOUNT and not row["user_identity_access_key_id"] for row in rows]
+    places = np.flatnonzero(np.array(foreign, dtype=np.bool_)[numbers])
+    for place, shared in zip(places.tolist(), _values(made["shared_event_id"], places), strict=True):
+        if shared is not None:
+            names.append(name_session(rows[codes[place]], shared))
+            codes[place] = len(names) - 1
+    dictionary = pa.array(names, type=pa.string()).dictionary_encode()
+    local = dictionary.indices.to_numpy(zero_copy_only=False).astype(np.int32)
+    return pa.DictionaryArray.from_arrays(pa.array(local[codes] if len(codes) else codes), dictionary.dictionary)
+
+
+def _values(column: pa.Array, rows: npt.NDArray[np.int64]) -> list[Any]:
+    taken = column.take(pa.array(rows))
+    return (taken.view(pa.int64()) if pa.types.is_timestamp(taken.type) else taken).to_pylist()
