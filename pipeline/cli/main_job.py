@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,6 +20,14 @@ Verify = Annotated[
     bool,
     typer.Option(
         "--verify/--no-verify", help="Check archives against the signed digests found among them, in the same read."
+    ),
+]
+Journals = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--remediation-journal",
+        metavar="FILE",
+        help="PLAN.journal of a plan applied elsewhere: its calls are your own remediation. Repeatable; kept.",
     ),
 ]
 WatchSeconds = Annotated[
@@ -62,6 +71,7 @@ def run(
     count_all: o.CountAll = False,
     verify: Verify = True,
     keys: KeysFile = None,
+    journals: Journals = None,
     endpoint_url: o.EndpointUrl = None,
     region: o.Region = None,
     profile: o.Profile = None,
@@ -88,6 +98,7 @@ def run(
         count_all=count_all,
         verify=verify,
         keys=keys,
+        journals=tuple(journals or ()),
     )
     with show_progress(log_format) as progress:
         if watch is None:
@@ -136,6 +147,7 @@ def ingest(
 
 def build(
     lake: o.Lake = o.DEFAULT_LAKE,
+    journals: Journals = None,
     settings_file: o.SettingsFile = None,
     endpoint_url: o.EndpointUrl = None,
     region: o.Region = None,
@@ -153,7 +165,7 @@ def build(
         settings_file, endpoint_url=endpoint_url, region=region, profile=profile, role_arn=role_arn
     )
     with show_progress(log_format) as progress:
-        built = build_lake(lake, settings, progress=progress)
+        built = build_lake(lake, settings, journals=journals or (), progress=progress)
     show_build(built, as_json=as_json)
 
 

@@ -65,6 +65,8 @@ def write_title(row: Mapping[str, Any]) -> str:
     """Return the finding in one sentence, without a full stop."""
     root, target = short_name(row["principal_arn"]), _target(row)
     rights = TIER_WORDS[row["delta_tier"]]
+    if row.get("is_remediation"):
+        return f"Remediation: {root} carried out a plan on {target}"
     match row["class"]:
         case "privilege_escalation" if row["beneficiary"] in ("trust", "outside") and row["trust_added"]:
             return f"{root} opened {target}, with {rights}, to {_list(row['trust_added'], limit=2)}"
@@ -86,6 +88,8 @@ def write_title(row: Mapping[str, Any]) -> str:
 def write_summary(row: Mapping[str, Any]) -> str:
     """Return a short paragraph: who, what, what came of it, how sure."""
     sentences = [_who(row), _what(row)]
+    if row.get("is_remediation"):
+        return " ".join([*sentences, "The calls are known as a plan's own by their request ids."])
     if row["class"] != "attempt":
         sentences += [_aftermath(row), _certainty(row)]
     return " ".join(sentence for sentence in sentences if sentence)

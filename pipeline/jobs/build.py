@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -22,6 +22,7 @@ from pipeline.jobs.build_access import LakeModelStore, hold_build_lock, open_scr
 from pipeline.jobs.build_extensions import policy_extensions
 from pipeline.jobs.build_snapshot import AccountSnapshot, keep_snapshot, kept_snapshot, read_snapshot
 from pipeline.jobs.lake_access import open_job_lake
+from pipeline.jobs.own_calls import keep_own_calls, kept_own_calls, read_journals
 from pipeline.jobs.progress import Progress, Silent
 from pipeline.lake import Lake
 from pipeline.models import (
@@ -72,6 +73,7 @@ def build_lake(
     since: date | None = None,
     until: date | None = None,
     snapshot: str | os.PathLike[str] | None = None,
+    journals: Sequence[Path] = (),
     progress: Progress | None = None,
 ) -> BuildReport:
     """Build every model over the lake's newest version; only what changed is made again.
@@ -82,13 +84,14 @@ def build_lake(
         since: first date of the report's period; models that name ``$start_at`` are bounded by it.
         until: first date after it.
         snapshot: a saved ``aws iam get-account-authorization-details``, kept in the lake for later builds.
+        journals: apply journals whose calls are one's own remediation; kept in the lake for later builds.
         progress: hears which model is being built.
 
     Returns:
         What was done.
 
     Raises:
-        UsageError: there is no lake at that path, or no snapshot at its path.
+        UsageError: there is no lake at that path, no snapshot at its path, or a journal that is none.
         PolicyError: the snapshot is not what that command answers.
         ModelError: a model failed to build or failed its audit; models before it are stored, none is half-written.
         LakeError: the lake could not be read or written.
@@ -96,6 +99,8 @@ def build_lake(
     progress = progress or Silent()
     lake = open_job_lake(lake_path, settings)
     given = read_snapshot(Path(snapshot)) if snapshot is not None else None
+    if journals:
+        keep_own_calls(lake, read_journals(journals))
     params = model_params(settings.detection, since=since, until=until)
     with hold_build_lock(lake, progress), open_scratch(lake) as scratch:
         lake.complete_batches()
@@ -113,7 +118,7 @@ def _build_models(
     models, seeds = load_models(folder), seed_files(folder)
     store = LakeModelStore.of(lake)
     inputs = read_inputs(lake, lake.snapshot())
-    extensions = policy_extensions(store, seeds, given or kept_snapshot(lake))
+    extensions = policy_extensions(store, seeds, given or kept_snapshot(lake), kept_own_calls(lake))
     clock = _Clock(progress)
     progress.start(_STAGE, len(models) + len(extensions) + 2, "models")
     with open_engine(str(scratch / "build.duckdb"), BUILD_LIMITS, scratch=scratch) as connection:

@@ -6,7 +6,7 @@ schema.py. This module must never judge: ``policy`` evaluates, ``findings`` inhe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ import pyarrow as pa
 from pipeline import schema
 from pipeline.findings import inherit_ids
 from pipeline.jobs.build_snapshot import AccountSnapshot
+from pipeline.jobs.own_calls import hash_calls, tabulate_calls
 from pipeline.models import Extension, ModelStore, read_relation
 from pipeline.policy import SEEDS, ReplayResult, judge_uses, load_evaluator, replay_writes
+from pipeline.remediation.journal import OwnCall
 
 WRITES = "int_policy_writes"
 STORED_FINDINGS = ("finding_id", "own_finding_id", "grant_keys", "first_event_time", "supersedes")
@@ -55,7 +57,10 @@ class PolicyStages:
 
 
 def policy_extensions(
-    store: ModelStore, seeds: Mapping[str, Path], snapshot: AccountSnapshot | None = None
+    store: ModelStore,
+    seeds: Mapping[str, Path],
+    snapshot: AccountSnapshot | None = None,
+    own_calls: Sequence[OwnCall] = (),
 ) -> dict[str, Extension]:
     """Return every ``ext_`` relation with what it is made from.
 
@@ -63,6 +68,7 @@ def policy_extensions(
         store: has the findings of the build before, whose ids new ones inherit.
         seeds: relation name to CSV file.
         snapshot: the account's state as saved by a user, if there is one.
+        own_calls: calls of apply journals that the lake knows.
     """
     stages = PolicyStages(seeds, snapshot)
     salt = snapshot.sha256 if snapshot else ""
@@ -77,6 +83,9 @@ def policy_extensions(
             (WRITES, "int_use_candidates", *_KNOWLEDGE), schema.EXT_USE_VERDICTS, stages.make_verdicts, salt
         ),
         "ext_finding_ids": Extension(("int_findings",), schema.EXT_FINDING_IDS, make_ids),
+        "ext_own_calls": Extension(
+            (), schema.EXT_OWN_CALLS, lambda _: tabulate_calls(own_calls), hash_calls(own_calls)
+        ),
     }
 
 

@@ -19,7 +19,8 @@ def add_steps(findings: Sequence[Finding], known: FindingChanges) -> tuple[list[
     """Name the remediation steps of findings.
 
     Args:
-        findings: as collected; an attempt needs no containment, since nothing was granted.
+        findings: as collected; an attempt needs no containment, since nothing was granted, and one's own
+            remediation none at all.
         known: what their grants changed, and whose their keys are.
 
     Returns:
@@ -35,6 +36,6 @@ def add_steps(findings: Sequence[Finding], known: FindingChanges) -> tuple[list[
 
 
 def _entries(finding: Finding, known: FindingChanges) -> list[dict[str, Any]]:
-    if finding.finding_class == "attempt":
+    if finding.finding_class == "attempt" or any(reason.code == "remediation" for reason in finding.reasons):
         return []
     return plan_entries(finding, known.changes.get(finding.finding_id, ()), known.keys.get(finding.finding_id))

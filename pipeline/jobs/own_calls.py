@@ -12,9 +12,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import pyarrow as pa
+
 from pipeline.errors import LakeError
 from pipeline.lake import Lake
 from pipeline.remediation.journal import Journal, OwnCall
+from pipeline.schema import EXT_OWN_CALLS
 
 KEPT_AS = "_own_calls.json"
 
@@ -61,6 +64,23 @@ def read_journals(files: Sequence[Path]) -> list[OwnCall]:
         UsageError: a file cannot be read, or is no journal.
     """
     return [call for file in files for call in Journal(file, must_exist=True).own_calls()]
+
+
+def tabulate_calls(calls: Iterable[OwnCall]) -> pa.Table:
+    """Rows of ``ext_own_calls``: one for each account and request id, the last word on it."""
+    rows = {
+        (call.account_id, call.request_id): {
+            "recipient_account_id": call.account_id,
+            "request_id": call.request_id,
+            "event_name": call.event_name,
+            "plan_id": call.plan_id,
+            "step_id": call.step_id,
+            "remedied_finding_id": call.finding_id,
+            "phase": call.phase,
+        }
+        for call in calls
+    }
+    return pa.Table.from_pylist(list(rows.values()), schema=EXT_OWN_CALLS)
 
 
 def hash_calls(calls: Iterable[OwnCall]) -> str:

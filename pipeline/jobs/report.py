@@ -117,6 +117,9 @@ def write_report(
         timeline=timeline,
         scores=scores,
         principals=_describe_principals(tables.principals),
+        own_actions=_bound(tables.own_actions, since, until).sort_by(
+            [(name, "ascending") for name in ("event_time", "recipient_account_id", "event_id")]
+        ),
         coverage=map_coverage(ledger, hours),
         period=("" if since is None else since.isoformat(), "" if until is None else until.isoformat()),
         settings=_shown_settings(settings),
@@ -141,6 +144,7 @@ class _Tables:
     timeline: pa.Table
     scores: pa.Table
     principals: pa.Table
+    own_actions: pa.Table
 
 
 def _read_tables(lake: Lake) -> _Tables:
@@ -157,6 +161,7 @@ def _read_tables(lake: Lake) -> _Tables:
         read("fct_role_policy_timeline"),
         read("fct_principal_anomaly_scores"),
         read("dim_principals"),
+        read("fct_own_actions"),
     )
 
 

@@ -44,6 +44,7 @@ class RunRequest:
     count_all: bool = False
     verify: bool = True
     keys: Path | None = None
+    journals: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,7 @@ def _build_and_report(
     clock: _Clock,
     ingest: IngestReport,
 ) -> RunOutcome:
-    build_lake(request.lake, settings, progress=progress)
+    build_lake(request.lake, settings, journals=request.journals, progress=progress)
     clock.mark("build")
     return _report(request, settings, progress, started_at, clock, ingest)
 

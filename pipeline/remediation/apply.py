@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pipeline.errors import RemediationError, UsageError
-from pipeline.remediation.clients import Account, request_id_of
+from pipeline.remediation.clients import Account, failed_request_id, request_id_of
 from pipeline.remediation.journal import Journal
 from pipeline.remediation.live_state import is_reached, makes_new, read_state
 from pipeline.remediation.secret_files import SecretFile
@@ -124,7 +124,7 @@ class _Run:
                 answer = self.account.at(step.region).call(step.service, step.operation, **parameters)
                 secret.keep(answer)
         except RemediationError as error:
-            self.journal.add(self.plan, step, "failed", **call, detail=str(error))
+            self.journal.add(self.plan, step, "failed", **call, detail=str(error), request_id=failed_request_id(error))
             return Outcome(step.id, "failed", str(error))
         self.journal.add(self.plan, step, "done", **call, request_id=request_id_of(answer))
         return Outcome(step.id, "done", f"the secret is in {step.secret_file}" if step.secret_file else "")

@@ -122,3 +122,9 @@ def explain(error: ClientError | BotoCoreError, operation: str) -> UsageError | 
 def request_id_of(answer: Mapping[str, Any]) -> str:
     """The id that the service gave a call, CloudTrail's ``requestID``; ``""`` where the answer has none."""
     return str(answer["ResponseMetadata"].get("RequestId", ""))
+
+
+def failed_request_id(error: Exception) -> str:
+    """The id of a call that the service refused; ``""`` where it never answered."""
+    cause = error.__cause__
+    return str(cause.response["ResponseMetadata"].get("RequestId", "")) if isinstance(cause, ClientError) else ""

@@ -112,6 +112,7 @@ def _view_tables(report: ReportInput, findings: list[Finding], anchors: list[str
         "score_map": draw_scores(report.scores, show_keys=report.show_keys),
         "coverage_map": draw_coverage(report.coverage) if report.coverage is not None else None,
         "principals": view_table(report.principals, "principals"),
+        "own_actions": view_table(report.own_actions, "own_actions"),
         "quarantine": view_table(_quarantine_table(report), "quarantine"),
     }
 

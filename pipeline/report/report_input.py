@@ -30,6 +30,19 @@ PRINCIPAL_COLUMNS = (
 COVERAGE_COLUMNS = ("account_id", "region", "hour_at", "archive_count", "event_count", "state")
 """Columns of ``coverage``. ``state``: seen, empty (a digest vouches for silence), late, missing, unknown."""
 
+OWN_ACTION_COLUMNS = (
+    "event_time",
+    "event_name",
+    "phase",
+    "target_role_name",
+    "target_user_name",
+    "user_identity_arn",
+    "plan_id",
+    "step_id",
+    "event_id",
+)
+"""Columns of ``own_actions`` that the page shows, as far as they are there."""
+
 QUARANTINE_COLUMNS = ("archive_uri", "record_index", "reason", "detail")
 """Columns of ``quarantine`` that the page shows, as far as they are there; ``schema.QUARANTINE`` has them all."""
 
@@ -47,6 +60,8 @@ class ReportInput:
         principals: one row per principal, any of ``PRINCIPAL_COLUMNS``; ``None`` leaves the table out.
         coverage: one row per account, region and hour, ``COVERAGE_COLUMNS``; ``None`` leaves the map out.
         quarantine: a sample of the quarantine, any of ``QUARANTINE_COLUMNS``; ``None`` shows run.json's entries.
+        own_actions: events that were one's own remediation, any of ``OWN_ACTION_COLUMNS``; ``None`` leaves the table
+            out.
         period: what was asked for (``--since``, ``--until``) as text; ``""`` where unbounded.
         settings: settings worth showing, name -> text: lookback, thresholds, allow-list sizes.
         steps: remediation step id -> its plan entry (``policytrail.plan/1``: why, cli, console, python, warning,
@@ -62,6 +77,7 @@ class ReportInput:
     principals: pa.Table | None = None
     coverage: pa.Table | None = None
     quarantine: pa.Table | None = None
+    own_actions: pa.Table | None = None
     period: tuple[str, str] = ("", "")
     settings: Mapping[str, str] = field(default_factory=dict)
     steps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.report.report_input import PRINCIPAL_COLUMNS, QUARANTINE_COLUMNS
+from pipeline.report.report_input import OWN_ACTION_COLUMNS, PRINCIPAL_COLUMNS, QUARANTINE_COLUMNS
 from pipeline.report.timeline_chart import TIERS, mark_cited
 
 MAX_TIMELINE_ROWS = 250
@@ -33,8 +33,17 @@ _HEADINGS = {
     "record_index": "Record",
     "reason": "Reason",
     "detail": "Detail",
+    "event_time": "Time",
+    "event_name": "Call",
+    "phase": "Came to be",
+    "target_role_name": "Role",
+    "target_user_name": "User",
+    "user_identity_arn": "Made by",
+    "plan_id": "Plan",
+    "step_id": "Step",
+    "event_id": "Event id",
 }
-_KNOWN = {"principals": PRINCIPAL_COLUMNS, "quarantine": QUARANTINE_COLUMNS}
+_KNOWN = {"principals": PRINCIPAL_COLUMNS, "quarantine": QUARANTINE_COLUMNS, "own_actions": OWN_ACTION_COLUMNS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +95,7 @@ def view_table(table: pa.Table | None, name: str) -> TableView | None:
     """Take the first rows of a table, and of its columns those the page knows.
 
     Args:
-        table: ``principals`` or ``quarantine``; ``None`` where it was not handed over.
+        table: ``principals``, ``quarantine`` or ``own_actions``; ``None`` where it was not handed over.
         name: which.
 
     Returns:

@@ -47,6 +47,7 @@ def finding_row(**members: Any) -> dict[str, Any]:
         "used_actions": ["iam:CreateUser"],
         "used_action_count": 1,
         "is_denied_first": False,
+        "is_remediation": False,
         "remediation": [],
     }
     assert set(members) <= set(row), "a misspelt column"

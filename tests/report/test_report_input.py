@@ -18,6 +18,7 @@ def test_findings_run_and_two_marts_are_enough() -> None:
         "principals": None,
         "coverage": None,
         "quarantine": None,
+        "own_actions": None,
         "period": ("", ""),
         "settings": {},
         "steps": {},
