@@ -70,11 +70,17 @@ class SignedCorpus:
 
     bucket: str
     prefix: str = ""
+    organization: str = ""
     objects: dict[str, bytes] = field(default_factory=dict)
     metadata: dict[str, dict[str, str]] = field(default_factory=dict)
     keys: dict[str, list[KeyPair]] = field(default_factory=dict)
     digests: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     archives: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+
+    @property
+    def root(self) -> str:
+        """What precedes an account's folder."""
+        return f"{self.prefix}AWSLogs/{self.organization + '/' if self.organization else ''}"
 
     def read(self, key: str) -> dict[str, Any]:
         """The body of a digest."""
@@ -103,7 +109,7 @@ class SignedCorpus:
             "recipientAccountId": account,
         } | members
         key = (
-            f"{self.prefix}AWSLogs/{account}/CloudTrail/{region}/{at:%Y/%m/%d}/"
+            f"{self.root}{account}/CloudTrail/{region}/{at:%Y/%m/%d}/"
             f"{account}_CloudTrail_{region}_{at:%Y%m%dT%H%MZ}_{name}.json.gz"
         )
         self.objects[key] = gzip.compress(json.dumps({"Records": [event]}).encode(), mtime=0)
@@ -115,7 +121,7 @@ class SignedCorpus:
     ) -> str:
         """The key of the digest of the hour that ends at ``end``."""
         return (
-            f"{self.prefix}AWSLogs/{account}/CloudTrail-Digest/{region}/{end:%Y/%m/%d}/{account}_CloudTrail-Digest_"
+            f"{self.root}{account}/CloudTrail-Digest/{region}/{end:%Y/%m/%d}/{account}_CloudTrail-Digest_"
             f"{region}_{trail}_{HOME}_{end:%Y%m%dT%H%M%SZ}{'_backfill' if is_backfill else ''}.json.gz"
         )
 

@@ -17,7 +17,7 @@ from pipeline.archive.split import split_records
 
 if TYPE_CHECKING:
     from pipeline.archive.digest import Digest, LogFile, parse_digest
-    from pipeline.archive.digest_keys import BACKFILL_TIME, Keyring, SigningKey, parse_saved_keys
+    from pipeline.archive.digest_keys import BACKFILL_TIME, Keyring, SigningKey, load_key, parse_saved_keys
     from pipeline.archive.verify_archives import ArchivePlace, DigestIndex
     from pipeline.archive.verify_chain import MissingDigest, judge_digests
     from pipeline.archive.verify_types import SOUND, Chain, DigestObject, Judgement, Place, Verdict
@@ -41,6 +41,7 @@ __all__ = [
     "Verdict",
     "inflate_archive",
     "judge_digests",
+    "load_key",
     "parse_digest",
     "parse_saved_keys",
     "split_records",
@@ -49,7 +50,7 @@ __all__ = [
 # Lazy: a worker that reads archives needs no cryptography.
 _HOMES = {
     "digest": ("Digest", "LogFile", "parse_digest"),
-    "digest_keys": ("BACKFILL_TIME", "Keyring", "SigningKey", "parse_saved_keys"),
+    "digest_keys": ("BACKFILL_TIME", "Keyring", "SigningKey", "load_key", "parse_saved_keys"),
     "verify_archives": ("ArchivePlace", "DigestIndex"),
     "verify_chain": ("MissingDigest", "judge_digests"),
     "verify_types": ("SOUND", "Chain", "DigestObject", "Judgement", "Place", "Verdict"),

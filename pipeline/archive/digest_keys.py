@@ -58,14 +58,19 @@ class SigningKey:
 
 
 class Keyring:
-    """Keys by fingerprint; each is decoded once."""
+    """Keys by fingerprint; each is decoded once. One that cannot be decoded fails its own digests, not the others'."""
 
     def __init__(self, keys: Iterable[SigningKey]) -> None:
         self._keys: dict[str, list[tuple[SigningKey, RSAPublicKey]]] = {}
+        self._unreadable: dict[str, str] = {}
         for key in keys:
-            held = self._keys.setdefault(key.fingerprint, [])
-            if all(key != other for other, _ in held):
-                held.append((key, load_key(key)))
+            held = self._keys.get(key.fingerprint, [])
+            if any(key == other for other, _ in held):
+                continue
+            try:
+                self._keys[key.fingerprint] = [*held, (key, load_key(key))]
+            except UsageError as error:
+                self._unreadable[key.fingerprint] = error.message
 
     def __contains__(self, fingerprint: str) -> bool:
         return fingerprint in self._keys
@@ -94,6 +99,8 @@ class Keyring:
                 return f"a backfill digest whose metadata has no {BACKFILL_TIME}"
             signed_at = moment
         held = self._keys.get(digest.fingerprint, [])
+        if not held and digest.fingerprint in self._unreadable:
+            return self._unreadable[digest.fingerprint]
         if not held:
             return f"no public key with fingerprint {digest.fingerprint!r}"
         in_use = [loaded for key, loaded in held if key.is_valid_at(signed_at)]

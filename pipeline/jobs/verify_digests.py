@@ -22,11 +22,12 @@ from pipeline.archive import (
     Keyring,
     MissingDigest,
     Place,
+    Verdict,
     inflate_archive,
     judge_digests,
     parse_digest,
 )
-from pipeline.errors import ArchiveError, SourceError
+from pipeline.errors import ArchiveError, ObjectChangedError, SourceError
 from pipeline.jobs.verify_keys import KeyNeed
 from pipeline.jobs.verify_places import Locator, list_moved
 from pipeline.settings import Caps
@@ -44,13 +45,14 @@ class ReadDigest:
         digest: its body; ``None`` where it cannot be read.
         metadata: of the object.
         problem: why it cannot be read.
-        data: its bytes as stored.
+        is_gone: it was listed, and deleted or replaced before it could be read.
     """
 
     listed: ListedObject
     digest: Digest | None
     metadata: Mapping[str, str] = field(default_factory=dict)
     problem: str = ""
+    is_gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,8 @@ class Attestation:
     """All that the digests of a run prove.
 
     Attributes:
-        digests: every digest, with what its signature proved.
-        verdicts: on each digest, by URI.
+        digests: every digest that is there, with what its signature proved.
+        verdicts: on each listed digest, by URI.
         missing: digests that should be there.
         index: judges archives.
         locator: where named objects should lie.
@@ -110,7 +112,8 @@ def attest(
     keyring = get_keys(needs) if needs else Keyring(())
     problems: dict[str, str] = {}
     good: dict[str, tuple[ListedObject, Digest]] = {}
-    for item in found:
+    there = [item for item in found if not item.is_gone]
+    for item in there:
         problem = item.problem
         if item.digest is not None:
             problem = keyring.check(item.digest, item.metadata, is_backfill=item.listed.archive_key.is_backfill)
@@ -119,14 +122,16 @@ def attest(
             good[item.listed.uri] = (item.listed, item.digest)
     locator.learn(good.values())
     problems |= list_moved(locator, good)
-    digests = tuple(_describe(item, problems[item.listed.uri], locator) for item in found)
+    digests = tuple(_describe(item, problems[item.listed.uri], locator) for item in there)
     verdicts, missing = judge_digests(digests, is_within=lambda place: place not in unread and locator.is_listed(place))
+    verdicts |= {item.listed.uri: Judgement(Verdict.MISSING, item.problem) for item in found if item.is_gone}
     return Attestation(digests, verdicts, tuple(missing), DigestIndex(digests), locator)
 
 
 def _read(listed: ListedObject, outcome: DescribedObject | SourceError, caps: Caps) -> ReadDigest:
     if isinstance(outcome, SourceError):
-        return ReadDigest(listed, None, {}, f"it cannot be read: {outcome.message}")
+        is_gone = isinstance(outcome, ObjectChangedError)
+        return ReadDigest(listed, None, {}, f"it cannot be read: {outcome.message}", is_gone)
     try:
         return ReadDigest(listed, parse_digest(inflate_archive(outcome.data, caps)), outcome.metadata)
     except ArchiveError as error:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from pipeline.archive import Keyring, SigningKey, parse_saved_keys
+from pipeline.archive import Keyring, SigningKey, load_key, parse_saved_keys
 from pipeline.errors import UsageError
 from pipeline.settings import S3Settings
 
@@ -37,8 +37,16 @@ class KeyNeed:
 
 
 def read_keys(file: Path) -> Keyring:
-    """Read saved keys, ready for checks; see ``read_key_list``."""
-    return Keyring(read_key_list(file))
+    """Read saved keys, ready for checks; see ``read_key_list``.
+
+    Raises:
+        UsageError: also where none of the keys can be decoded.
+    """
+    keys = read_key_list(file)
+    keyring = Keyring(keys)
+    if not len(keyring):
+        load_key(keys[0])  # says what is wrong with it
+    return keyring
 
 
 def read_key_list(file: Path) -> list[SigningKey]:

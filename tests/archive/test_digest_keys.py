@@ -118,3 +118,17 @@ def test_a_key_is_valid_for_its_time_and_the_delay_of_a_delivery() -> None:
         False,
     ]
     assert SigningKey("f", b"").is_valid_at(START)
+
+
+def test_a_key_that_cannot_be_read_fails_its_own_digests_alone(corpus: SignedCorpus) -> None:
+    """Beside a good key: what the bad one signed is told, what the good one signed holds."""
+    good, bad = parse_saved_keys(json.dumps(corpus.key_answers()[REGION]))
+    keyring = Keyring([good, SigningKey(bad.fingerprint, b"\x30\x03\x02\x01\x01")])
+    found = [parse_digest(gzip.decompress(corpus.objects[key])) for key in corpus.digests[ACCOUNTS[0], REGION]]
+    said = {
+        keyring.check(digest, corpus.metadata[digest.key], is_backfill=False).split(":")[0]
+        for digest in found
+        if "_backfill" not in digest.key
+    }
+    assert said == {"", f"the public key {bad.fingerprint!r} cannot be read"}
+    assert len(keyring) == 1

@@ -1,4 +1,4 @@
-"""CloudTrail's API as far as verification asks it: ListPublicKeys, on loopback."""
+"""CloudTrail's API as far as verification asks it, on loopback: ListPublicKeys, and more for the reference tool."""
 
 from __future__ import annotations
 
@@ -33,10 +33,12 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def run_cloudtrail_stub(keys: Sequence[Mapping[str, Any]] | None) -> Iterator[tuple[str, Counter[str]]]:
-    """Serve keys (``None`` denies them); give the endpoint URL and the count of calls by operation."""
+def run_cloudtrail_stub(
+    keys: Sequence[Mapping[str, Any]] | None, **others: Mapping[str, Any]
+) -> Iterator[tuple[str, Counter[str]]]:
+    """Serve keys (``None`` denies them) and other answers by operation; give the endpoint URL and the calls' count."""
     asked: Counter[str] = Counter()
-    answers = {} if keys is None else {"ListPublicKeys": {"PublicKeyList": list(keys)}}
+    answers = dict(others) | ({} if keys is None else {"ListPublicKeys": {"PublicKeyList": list(keys)}})
     handler = type("Handler", (_Handler,), {"answers": answers, "asked": asked})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
