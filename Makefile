@@ -54,11 +54,13 @@ notebooks: setup ## run the notebooks over a lake of planted attacks
 
 sbom: setup ## software bill of materials (CycloneDX) of what is installed at run time
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/audit.txt
-	mkdir -p build && $(BIN)/cyclonedx-py requirements requirements/run.txt --output-format JSON --output-file build/sbom.json --output-reproducible
+	mkdir -p build && $(BIN)/python -W ignore::UserWarning -m cyclonedx_py requirements --pyproject pyproject.toml requirements/run.txt --output-format JSON --output-file build/sbom.json --output-reproducible
 
 audit: setup ## known vulnerabilities of the locked dependencies (needs the advisories' service)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/audit.txt
-	$(BIN)/pip-audit --requirement requirements/run.txt --require-hashes --disable-pip
+	$(BIN)/pip-audit --strict --requirement requirements/run.txt --require-hashes --disable-pip || { \
+	  echo "make audit: no clean bill. What was found stands above; 'could not be audited' means that the advisories'"; \
+	  echo "service is out of reach: then nothing is known, which is not the same as nothing found."; exit 1; } >&2
 
 docs: setup ## write the generated docs (command help, model DAG, column tables)
 	$(BIN)/python -m pipeline.jobs.docs

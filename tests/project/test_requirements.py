@@ -33,3 +33,12 @@ def test_locks_are_hashed_and_name_no_host() -> None:
         pins = re.findall(r"^[a-z0-9A-Z._-]+==\S+(?: ; [^\\\n]+)? \\\n    --hash=sha256:", text, re.MULTILINE)
         assert len(pins) == len(re.findall(r"^[a-zA-Z0-9]", text, re.MULTILINE)) > 0, path.name
     assert not (ROOT / "uv.lock").exists()
+
+
+def test_an_audit_that_reached_nobody_is_no_clean_bill() -> None:
+    """pip-audit ends with 0 where it could look nothing up, unless it is strict; and `make check` asks for no network."""
+    rules = dict(re.findall(r"^([a-z-]+):[^\n]*\n((?:\t[^\n]*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert "pip-audit --strict" in rules["audit"]
+    assert "nothing is known, which is not the same as nothing found" in rules["audit"]
+    assert "audit" not in rules["check"]
+    assert "cyclonedx_py requirements --pyproject pyproject.toml requirements/run.txt" in rules["sbom"]
