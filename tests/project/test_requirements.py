@@ -36,7 +36,7 @@ def test_locks_are_hashed_and_name_no_host() -> None:
 
 
 def test_an_audit_that_reached_nobody_is_no_clean_bill() -> None:
-    """pip-audit ends with 0 where it could look nothing up, unless it is strict; and `make check` asks for no network."""
+    """pip-audit ends with 0 where it could look nothing up, unless it is strict; `make check` asks for no network."""
     rules = dict(re.findall(r"^([a-z-]+):[^\n]*\n((?:\t[^\n]*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert "pip-audit --strict" in rules["audit"]
     assert "nothing is known, which is not the same as nothing found" in rules["audit"]
