@@ -71,6 +71,10 @@ class LakeModelStore:
         by_date = any(item.event_date is not None for item in files)
         return ParquetFiles(tuple(item.uri for item in files), dataset.schema, is_by_event_date=by_date)
 
+    def has(self, name: str) -> bool:
+        """Whether the model was ever written."""
+        return name in self.built
+
     def write(
         self, name: str, rows: pa.RecordBatchReader, *, replace_dates: Collection[date] | None, by_event_date: bool
     ) -> None:

@@ -6,6 +6,7 @@ repair what it finds.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import duckdb
 
 from pipeline.errors import Location, ModelError
 from pipeline.models.folder import Model
+
+_UNSTORABLE = re.compile(r"\b(U(TINY|SMALL|BIG|HUGE)?INT(EGER)?|HUGEINT)\b")
 
 
 def audit_columns(model: Model, actual: Iterable[str], known: Iterable[str]) -> None:
@@ -36,6 +39,17 @@ def audit_columns(model: Model, actual: Iterable[str], known: Iterable[str]) -> 
         raise _error(model, f"its header names columns that it does not have: {', '.join(missing)}")
     if silent:
         raise _error(model, f"its header does not describe {', '.join(silent)}")
+
+
+def audit_types(model: Model, types: Mapping[str, str]) -> None:
+    """Refuse types that a Delta table would change: what is read back must be what was made.
+
+    Raises:
+        ModelError: a column is unsigned or wider than 64 bits.
+    """
+    for column, kind in types.items():
+        if _UNSTORABLE.search(kind):
+            raise _error(model, f"its column {column} is {kind}, which Delta tables do not have: cast it to bigint")
 
 
 def audit_grain(connection: duckdb.DuckDBPyConnection, model: Model, relation: str, *, where: str = "true") -> None:

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from pipeline import __version__
 from pipeline.errors import Location, ModelError
-from pipeline.models.audit import audit_columns, audit_grain
+from pipeline.models.audit import audit_columns, audit_grain, audit_types
 from pipeline.models.changes import (
     EVERYTHING,
     NOTHING,
@@ -33,6 +33,7 @@ from pipeline.models.changes import (
 from pipeline.models.engine import Relation, date_list, forget_relation, load_seed, register_relation
 from pipeline.models.folder import LAKE_RELATIONS, Model, order_models
 from pipeline.models.store import STATE_NAME, ModelState, ModelStore, read_states, states_table
+from pipeline.models.writing import ModelWriter
 
 RUN_EVENTS = 1_000_000
 """Events that one statement of a by-date model may read: bounds memory whatever the lake's size."""
@@ -102,13 +103,20 @@ class Build:
     before: dict[str, ModelState] = field(default_factory=dict)
     columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
     result: BuildResult = field(default_factory=BuildResult)
+    writer: ModelWriter = field(init=False)
 
     def run(self) -> BuildResult:
-        """Build every model.
+        """Build every model; all are in the store when it returns.
 
         Raises:
             ModelError: a query failed, or an audit found its result wrong; nothing later was built.
         """
+        with ModelWriter(self.connection, self.store) as self.writer:
+            self._make_all()
+            self.writer.finish()
+        return self.result
+
+    def _make_all(self) -> None:
         stored = self.store.read(STATE_NAME)
         if stored is not None:
             register_relation(self.connection, STATE_NAME, stored)
@@ -124,7 +132,6 @@ class Build:
                     self._extend(name, model)
             self.on_model(model.name)
             self._build(model)
-        return self.result
 
     def remember(self) -> None:
         """Note in the store what was built, so that the next build makes only what changed; ``run`` came before."""
@@ -201,6 +208,7 @@ class Build:
             else:
                 self._build_whole(model, change, before, digest)
         except duckdb.Error as error:
+            self._blame_header(model)
             raise self._error(model, str(error)) from error
         self.columns[model.name] = tuple(self.connection.table(model.name).columns)
 
@@ -228,12 +236,11 @@ class Build:
             self.changes[model.name] = NOTHING
             self.result.unchanged.append(model.name)
             return
-        self._probe_columns(model)
         self.connection.execute(
             f"create table {model.name} as select * from ({model.sql}\n) order by {self._order(model)}",  # noqa: S608
             self._values(model),
         )
-        audit_grain(self.connection, model, model.name)
+        self._audit_table(model, model.name)
         self._store_whole(model.name, before, digest)
 
     def _store_whole(self, name: str, before: ModelState | None, digest: str) -> None:
@@ -246,12 +253,16 @@ class Build:
             self.changes[name] = EVERYTHING if differing or before is None else NOTHING
         else:
             self.changes[name] = Change(frozenset(date.fromisoformat(key) for key in differing if key != "-"))
-        if before is not None and not differing and self.store.read(name) is not None:
+        if before is not None and not differing and self.store.has(name):
             self.result.unchanged.append(name)
             return
-        rows = self.connection.sql(f"from {name}")
         self.result.written[name] = self._count(name)
-        self.store.write(name, rows.to_arrow_reader(), replace_dates=None, by_event_date=False)
+        # A registered relation belongs to this connection alone; the writer has its own.
+        table = name
+        if name.startswith("ext_"):
+            table = f"made_{name}"
+            self.connection.execute(f"create table {table} as from {name}")
+        self.writer.add(name, table, replace_dates=None, by_event_date=False)
 
     def _fingerprint(self, name: str) -> dict[str, str]:
         """Hash a relation's rows per event date, or as a whole where it has none."""
@@ -273,26 +284,27 @@ class Build:
         rebuild = spread_change(change, header.lookback_days, known_dates=known)
         self.states[model.name] = ModelState(digest, self.lake.batch_number)
         self.changes[model.name] = EVERYTHING if change.is_whole else Change(rebuild)
-        count = 0
         runs: list[list[date]] = split_dates(rebuild, dict(known), limit=RUN_EVENTS)
         if kept is None and not runs:
             runs = [[]]
-        if runs:
-            self._probe_columns(model)
-        for number, run in enumerate(runs):
-            whole = change.is_whole and number == 0
-            count += self._build_run(model, run, replace_all=whole)
-        if runs:
-            self.result.written[model.name] = count
-        else:
+        if kept is not None and not runs:
             self.result.unchanged.append(model.name)
-        stored = self.store.read(model.name) if runs else kept
-        if stored is None:
-            raise self._error(model, "its rows were written but cannot be read back")
-        register_relation(self.connection, model.name, stored)
+            register_relation(self.connection, model.name, kept)
+            return
+        fresh = []
+        for number, run in enumerate(runs):
+            fresh.append(self._build_run(model, run, number))
+            whole = change.is_whole and number == 0
+            self.writer.add(model.name, fresh[-1], replace_dates=None if whole else run, by_event_date=True)
+        self.result.written[model.name] = sum(self._count(name) for name in fresh)
+        parts = [f"from {name}" for name in fresh]
+        if kept is not None and not change.is_whole:
+            register_relation(self.connection, f"kept_{model.name}", kept)
+            parts.append(f"from kept_{model.name} where not ({_in_dates(rebuild)})")
+        self.connection.execute(f"create view {model.name} as {' union all by name '.join(parts)}")
 
-    def _build_run(self, model: Model, run: list[date], *, replace_all: bool) -> int:
-        """Make one run of dates of a by-date model and store it; returns its rows."""
+    def _build_run(self, model: Model, run: list[date], number: int) -> str:
+        """Make one run of dates of a by-date model; returns the table that holds its rows."""
         header = model.header
         read = dates_to_read(run, header.lookback_days, known_dates=self.lake.event_dates)
         bounds = [
@@ -301,25 +313,29 @@ class Build:
             if "event_date" in self.columns[name]
         ]
         prefix = f"with {', '.join(bounds)} " if bounds else ""
-        fresh = f"fresh_{model.name}"
+        fresh = f"fresh_{model.name}_{number}"
         self.connection.execute(
             f"create table {fresh} as {prefix}select * from ({model.sql}\n)"  # noqa: S608 - checked at load
             f" where {_in_dates(run)} order by event_date, {self._order(model)}",
             self._values(model),
         )
-        audit_grain(self.connection, model, fresh)
-        count = self._count(fresh)
-        rows = self.connection.sql(f"from {fresh}").to_arrow_reader()
-        self.store.write(model.name, rows, replace_dates=None if replace_all else run, by_event_date=True)
-        self.connection.execute(f"drop table {fresh}")
-        return count
+        self._audit_table(model, fresh)
+        return fresh
 
-    def _probe_columns(self, model: Model) -> None:
-        """Check a query's columns before its rows are made: an unknown name in ``order`` is the header's mistake."""
-        probe = f"probe_{model.name}"
-        self.connection.execute(f"create table {probe} as select * from ({model.sql}\n) limit 0", self._values(model))  # noqa: S608
-        self._audit_columns(model, self.connection.table(probe).columns)
-        self.connection.execute(f"drop table {probe}")
+    def _audit_table(self, model: Model, table: str) -> None:
+        """Check what was made against the header."""
+        made = self.connection.table(table)
+        self._audit_columns(model, made.columns)
+        audit_types(model, dict(zip(made.columns, map(str, made.types), strict=True)))
+        audit_grain(self.connection, model, table)
+
+    def _blame_header(self, model: Model) -> None:
+        """After a failure: an unknown name in ``order`` or ``stored`` is the header's mistake, and is told as such."""
+        try:
+            columns = self.connection.sql(f"from ({model.sql}\n) limit 0", params=self._values(model)).columns
+        except duckdb.Error:
+            return
+        self._audit_columns(model, columns)
 
     def _values(self, model: Model) -> dict[str, Any] | None:
         """Return the values of a model's parameters."""

@@ -35,6 +35,9 @@ class ModelStore(Protocol):
     def read(self, name: str) -> Relation | None:
         """Return the model's rows as last written, or ``None`` if it never was."""
 
+    def has(self, name: str) -> bool:
+        """Whether the model was ever written."""
+
     def write(
         self, name: str, rows: pa.RecordBatchReader, *, replace_dates: Collection[date] | None, by_event_date: bool
     ) -> None:
@@ -50,6 +53,10 @@ class MemoryStore:
     def read(self, name: str) -> Relation | None:
         """Return the table kept under ``name``."""
         return self.tables.get(name)
+
+    def has(self, name: str) -> bool:
+        """Whether a table is kept under ``name``."""
+        return name in self.tables
 
     def write(
         self, name: str, rows: pa.RecordBatchReader, *, replace_dates: Collection[date] | None, by_event_date: bool

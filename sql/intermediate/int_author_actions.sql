@@ -24,9 +24,9 @@
 with events as (
     select
         event_date, recipient_account_id, session_id, event_source, event_name, event_time, is_success, is_denied,
-        source_ip_address, user_agent, user_identity_type, user_identity_invoked_by, addendum,
-        -- Orders a session's events: by time, then by id.
-        struct_pack(event_time := event_time, event_id := event_id) as place
+        source_ip_address, user_agent, user_identity_type, user_identity_invoked_by, addendum, event_id,
+        -- One number orders a session's events: the time, then a hash of the id as the tie-break.
+        (epoch_us(event_time)::uhugeint << 64) | hash(event_id)::uhugeint as place
     from stg_events
 ),
 
@@ -49,10 +49,16 @@ raw_counts as (
         count(*) filter (where is_denied) as denied_count,
         min(event_time) as first_event_time,
         max(event_time) as last_event_time,
+        min(event_time) filter (where is_success) as first_success_at,
+        max(event_time) filter (where is_success) as last_success_at,
+        min(event_time) filter (where is_denied) as first_denied_at,
+        max(event_time) filter (where is_denied) as last_denied_at,
         min(place) filter (where is_success) as first_success,
         max(place) filter (where is_success) as last_success,
-        min(place) filter (where is_denied) as first_denied,
-        max(place) filter (where is_denied) as last_denied
+        max(place) filter (where is_denied) as last_denied,
+        arg_min(event_id, place) filter (where is_success) as first_success_event_id,
+        arg_max(event_id, place) filter (where is_success) as last_success_event_id,
+        arg_max(event_id, place) filter (where is_denied) as last_denied_event_id
     from events
     where user_identity_type is distinct from 'AWSService' and addendum is null
     group by all
@@ -104,10 +110,13 @@ counted as (
         sum(denied_count)::bigint as denied_count,
         min(first_event_time) as first_event_time,
         max(last_event_time) as last_event_time,
-        min(first_success) as first_success,
-        max(last_success) as last_success,
-        min(first_denied) as first_denied,
-        max(last_denied) as last_denied
+        min(first_success_at) as first_success_at,
+        arg_min(first_success_event_id, first_success) as first_success_event_id,
+        max(last_success_at) as last_success_at,
+        arg_max(last_success_event_id, last_success) as last_success_event_id,
+        min(first_denied_at) as first_denied_at,
+        max(last_denied_at) as last_denied_at,
+        arg_max(last_denied_event_id, last_denied) as last_denied_event_id
     from placed
     group by all
 )
@@ -131,13 +140,13 @@ select
     c.denied_count,
     c.first_event_time,
     c.last_event_time,
-    c.first_success.event_time as first_success_at,
-    c.first_success.event_id as first_success_event_id,
-    c.last_success.event_time as last_success_at,
-    c.last_success.event_id as last_success_event_id,
-    c.first_denied.event_time as first_denied_at,
-    c.last_denied.event_time as last_denied_at,
-    c.last_denied.event_id as last_denied_event_id
+    c.first_success_at,
+    c.first_success_event_id,
+    c.last_success_at,
+    c.last_success_event_id,
+    c.first_denied_at,
+    c.last_denied_at,
+    c.last_denied_event_id
 from counted as c
 left join names as n on c.event_source = n.event_source and c.event_name = n.event_name
 left join prefixes as p on c.event_source = p.event_source

@@ -1,6 +1,7 @@
 -- model:   int_identity_events
 -- purpose: Events that say who holds which identity or tries what they may not: IAM, STS, sign-in, Identity Center,
---          CloudTrail and Organizations calls, calls that pass a role, calls that hand out a key, and denied calls.
+--          CloudTrail and Organizations calls that change something or assume a role, calls that pass a role, calls
+--          that hand out a key, and denied calls.
 -- grain:   one row per (event_date, recipient_account_id, event_id)
 -- order:   event_date, event_time, recipient_account_id, event_id
 -- inputs:  stg_events
@@ -31,10 +32,14 @@ select
     additional_event_data, addendum
 from events
 where
-    event_source in (
-        'iam.amazonaws.com', 'sts.amazonaws.com', 'signin.amazonaws.com', 'sso.amazonaws.com',
-        'sso-directory.amazonaws.com', 'identitystore.amazonaws.com', 'cloudtrail.amazonaws.com',
-        'organizations.amazonaws.com', 'rolesanywhere.amazonaws.com'
+    (
+        event_source in (
+            'iam.amazonaws.com', 'sts.amazonaws.com', 'signin.amazonaws.com', 'sso.amazonaws.com',
+            'sso-directory.amazonaws.com', 'identitystore.amazonaws.com', 'cloudtrail.amazonaws.com',
+            'organizations.amazonaws.com', 'rolesanywhere.amazonaws.com'
+        )
+        -- Looking is no identity event. An AssumeRole calls itself read-only; GetCallerIdentity alone can be half of all.
+        and (is_read_only is distinct from true or event_name like 'Assume%')
     )
     or is_denied
     or passed_role_arn is not null

@@ -1,0 +1,67 @@
+"""Models are written to the store by one thread, in order, while the next ones are made.
+
+What enters: names of tables of the build's connection. What leaves: the store holds them. This module must never
+change what it writes, and never let a failed write pass for a done one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from datetime import date
+from types import TracebackType
+
+import duckdb
+
+from pipeline.models.store import ModelStore
+
+
+class ModelWriter(AbstractContextManager["ModelWriter"]):
+    """Writes tables in the order given; leaving it waits for the last one."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, store: ModelStore) -> None:
+        """Take the connection whose tables are written, each read by a cursor of its own."""
+        self._connection = connection
+        self._store = store
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="models")
+        self._pending: list[Future[None]] = []
+
+    def add(self, name: str, table: str, *, replace_dates: Collection[date] | None, by_event_date: bool) -> None:
+        """Write ``table`` as model ``name`` soon.
+
+        Raises:
+            PipelineError: an earlier write failed; nothing more is begun.
+        """
+        for done in [item for item in self._pending if item.done()]:
+            self._pending.remove(done)
+            done.result()
+        cursor = self._connection.cursor()
+        self._pending.append(self._pool.submit(self._write, cursor, name, table, replace_dates, by_event_date))
+
+    def finish(self) -> None:
+        """Wait until everything is written.
+
+        Raises:
+            PipelineError: a write failed.
+        """
+        while self._pending:
+            self._pending.pop(0).result()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave nothing running: after an error, what was begun is still written, what waits is not."""
+        self._pool.shutdown(wait=True, cancel_futures=error is not None)
+
+    def _write(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        name: str,
+        table: str,
+        replace_dates: Collection[date] | None,
+        by_event_date: bool,
+    ) -> None:
+        with cursor:
+            rows = cursor.sql(f"from {table}").to_arrow_reader()
+            self._store.write(name, rows, replace_dates=replace_dates, by_event_date=by_event_date)
