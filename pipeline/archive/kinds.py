@@ -10,7 +10,6 @@ events" and "for network activity events".
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 
 from pipeline.archive.spans import RecordSpans
@@ -22,7 +21,7 @@ _OTHER_LOG_MEMBERS = {
     "logEvents": "CloudWatch Logs",
     "messageType": "CloudWatch Logs",
 }
-_HINT = re.compile(rb'Insight|NetworkActivity|AwsVpceEvent|Aggregated|"eventId"')
+_HINTS = (b"Insight", b"NetworkActivity", b"AwsVpceEvent", b"Aggregated", b'"eventId"')
 
 
 def kind_by_members(members: Sequence[str]) -> str:
@@ -37,12 +36,12 @@ def kind_by_records(buffer: bytes, spans: RecordSpans) -> str:
     """Kind of a list of records: another than ``archive`` only if every record is of that kind."""
     if not len(spans) or spans.bad:
         return "archive"
-    bounds = zip(spans.starts.tolist(), spans.ends.tolist(), strict=True)
     kind = ""
-    for start, end in bounds:
-        if _HINT.search(buffer, start, end) is None:
+    for start, end in zip(spans.starts, spans.ends, strict=True):
+        raw = buffer[start:end]
+        if not any(hint in raw for hint in _HINTS):
             return "archive"
-        found = _record_kind(buffer[start:end])
+        found = _record_kind(raw)
         if found == "archive" or (kind and found != kind):
             return "archive"
         kind = found

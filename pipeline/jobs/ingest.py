@@ -163,6 +163,8 @@ class _IngestRun:
                     if not is_one:
                         known.add(key)
                 else:
+                    if not fresh:
+                        self.pool.prepare()
                     fresh.setdefault(key, listed)
         self.tally.listed = self.tally.unchanged + len(fresh)
         return order_objects(list(fresh.values()))
@@ -256,19 +258,19 @@ class _IngestRun:
     def count_distinct(self) -> int:
         """Events of this run that the lake did not have before it, over the dates that it touched."""
         with self.timed(_COUNTING), self.stage(_COUNTING, len(self.tally.added), "dates"):
-            total = 0
-            waiting = []
+            asked = []
             for day, files in sorted(self.tally.added.items()):
                 earlier = self.before.get(day, [])
                 rows = sum(item.rows for item in files) + sum(count for _, count in earlier)
-                arguments = (self.lake.location, [item.path for item in files], [path for path, _ in earlier])
-                if rows < _LOCAL_COUNT_ROWS:
-                    total += count_new_events(*arguments, rows=rows)
-                    self.progress.advance(_COUNTING)
+                asked.append(([item.path for item in files], [path for path, _ in earlier], rows))
+            total, is_little = 0, sum(rows for *_, rows in asked) < _LOCAL_COUNT_ROWS
+            location, call = self.lake.location, self.pool.call
+            waiting = [] if is_little else [call(count_new_events, location, *paths, rows=n) for *paths, n in asked]
+            for number, (added, earlier_paths, rows) in enumerate(asked):
+                if is_little:
+                    total += count_new_events(location, added, earlier_paths, rows=rows)
                 else:
-                    waiting.append(self.pool.call(count_new_events, *arguments, rows=rows))
-            for future in waiting:
-                total += future.result()
+                    total += waiting[number].result()
                 self.progress.advance(_COUNTING)
             return total
 

@@ -8,6 +8,7 @@ This module must never let the order of completion show.
 from __future__ import annotations
 
 import ctypes
+import gc
 import multiprocessing
 import os
 import signal
@@ -16,6 +17,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from multiprocessing import forkserver
+from multiprocessing.context import BaseContext
 from typing import TypeVar
 
 import pyarrow as pa
@@ -38,6 +41,12 @@ class WorkerPool:
         self.workers = workers if executor is None else max(workers, getattr(executor, "_max_workers", workers))
         self._given = executor
         self._own: ProcessPoolExecutor | None = None
+
+    def prepare(self) -> None:
+        """Start the fork server, which loads the workers' rooms while this process goes on; returns at once."""
+        if self._given is None:
+            make_context()
+            forkserver.ensure_running()
 
     def run(self, tasks: Iterator[ArchiveTask]) -> Iterator[tuple[ArchiveTask, TaskResult]]:
         """Run tasks with a few in flight, and yield them with their results in the order given.
@@ -110,15 +119,22 @@ class WorkerPool:
 
 def make_executor(workers: int) -> ProcessPoolExecutor:
     """Worker processes from a fork server: they import their rooms once, and hold no thread of this process."""
+    return ProcessPoolExecutor(workers, mp_context=make_context(), initializer=_start_worker)
+
+
+def make_context() -> BaseContext:
+    """The fork server's context, told what to load."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["pipeline.jobs.ingest_worker", "pipeline.jobs.ingest_warm"])
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
+    return context
 
 
 def _start_worker() -> None:
     # Ctrl-C reaches the whole process group: the coordinator decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
+    gc.freeze()  # modules are no garbage: looking at all of them again and again took a twentieth of a worker's time
+    gc.set_threshold(100_000, 50, 100)
     _keep_memory()
 
 

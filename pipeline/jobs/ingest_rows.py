@@ -27,6 +27,7 @@ EXCERPT_BUDGET_BYTES = 8 * 1024 * 1024
 RETRIED = "retried"
 """Reason of a ledger row whose object was in quarantine before and is not any more."""
 
+_LEDGER_NAMES = tuple(LEDGER_ROWS.names)
 _UNCHANGED = "unchanged_content"
 # C0, C1, bidirectional and other invisible format controls, line separators, lone surrogates.
 _CONTROLS = re.compile(
@@ -93,7 +94,7 @@ class TaskRows:
             "first_event_time": result.first_event_time,
             "last_event_time": result.last_event_time,
         }
-        self._ledger.append(tuple(values.get(name) for name in LEDGER_ROWS.names))
+        self._ledger.append(tuple(map(values.get, _LEDGER_NAMES)))
 
     def add_quarantine(
         self,

@@ -50,7 +50,8 @@ def _read_keys(location: LakeLocation, paths: Sequence[str], number: int, passes
     filesystem = location.open_filesystem()
     tables = []
     for path in paths:
-        table = pq.read_table(f"{EVENTS}/{path}", columns=_KEY, filesystem=filesystem, partitioning=None)
+        with pq.ParquetFile(f"{EVENTS}/{path}", filesystem=filesystem) as file:
+            table = file.read(columns=_KEY, use_threads=False)
         tables.append(table if passes == 1 else table.filter(pa.array(_slice_numbers(table, passes) == number)))
     return pa.concat_tables(tables)
 

@@ -98,8 +98,8 @@ def split_by_date(table: pa.Table) -> Iterator[tuple[date, pa.Table]]:
     edges = [0, *(np.flatnonzero(days[1:] != days[:-1]) + 1).tolist(), len(days)]
     for start, end in pairwise(edges):
         rows = table.slice(start, end - start)
-        # A dictionary is written whole: rows of one day must not carry the values of all the others.
-        yield _EPOCH + timedelta(days=int(days[start])), rows if rows.num_rows == table.num_rows else _compact(rows)
+        # A dictionary is written whole: a few rows of another day must not carry the values of all.
+        yield _EPOCH + timedelta(days=int(days[start])), rows if 2 * rows.num_rows > table.num_rows else _compact(rows)
 
 
 def encode_event_file(rows: pa.Table, *, compression_level: int = 1) -> pa.Buffer:

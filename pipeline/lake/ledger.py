@@ -77,14 +77,16 @@ def _hashed_values(rows: pa.Table) -> Iterator[tuple[Any, ...]]:
 
 
 def _link(chain: str, row: tuple[Any, ...]) -> str:
-    text = json.dumps([chain, *row], default=_plain, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_encode([chain, *row]).encode()).hexdigest()
 
 
 def _plain(value: Any) -> str:
     if isinstance(value, (date, datetime)):
         return value.isoformat()
     raise TypeError(f"no JSON form for {type(value).__name__}")
+
+
+_encode = json.JSONEncoder(default=_plain, separators=(",", ":")).encode
 
 
 def select_latest(ledger: pa.Table) -> pa.Table:
@@ -119,6 +121,11 @@ class KnownVersions:
     def update(self, rows: pa.Table) -> None:
         """Take in ledger rows; within one call and between calls, the later row counts."""
         if rows.num_rows == 0:
+            return
+        is_final = pc.is_in(rows.column("outcome"), value_set=pa.array(FINAL_OUTCOMES))
+        if pc.all(is_final).as_py():  # then their order does not matter: a row takes nothing back
+            pairs = (rows.column(name).to_pylist() for name in ("archive_uri", "archive_version"))
+            self._digests.update(map(_digest, *pairs))
             return
         ordered = rows.sort_by([("batch_number", "ascending"), ("batch_position", "ascending")])
         names = ("archive_uri", "archive_version", "outcome")

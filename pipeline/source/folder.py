@@ -29,6 +29,7 @@ from pipeline.source.objects import DescribedObject, ListedObject
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _METADATA_BYTES = 65536
+_Ids = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class FolderSource:
         """List the regular files below the folder; see ``Source.list_objects``."""
         root = _path_of(self.uri)
         context = context_of(_text(root))
-        for key, path, status in _walk(root, "", context, (), since, until):
+        for key, path, status in _walk(root, context, since, until):
             if is_metadata_key(key):
                 continue
             whole = context + key
@@ -65,12 +66,14 @@ class FolderSource:
         try:
             # Without O_NONBLOCK the open itself would wait for a pipe's other end.
             descriptor = os.open(_path_of(listed.uri), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-            with os.fdopen(descriptor, "rb", buffering=0) as file:
+            try:
                 before = os.fstat(descriptor)
                 if not stat.S_ISREG(before.st_mode):
                     raise SourceError("not a regular file, so it was not read", location=location)
-                data = file.readall() if _version(before) == listed.version else None
+                data = _read(descriptor, listed.size) if _version(before) == listed.version else None
                 is_same = data is not None and _version(os.fstat(descriptor)) == listed.version
+            finally:
+                os.close(descriptor)
         except FileNotFoundError as error:
             raise ObjectChangedError("the file is gone since it was listed", location=location) from error
         except OSError as error:
@@ -152,27 +155,41 @@ def open_folder(path: str) -> FolderSource:
 
 
 def _walk(
-    folder: str, prefix: str, context: str, above: tuple[tuple[int, int], ...], since: date | None, until: date | None
+    folder: str, context: str, since: date | None, until: date | None
 ) -> Iterator[tuple[str, str, os.stat_result]]:
-    """Yield (key, path, status) in the order of keys; ``above`` holds the folders that a link must not lead back to."""
+    """Yield (key, path, status) in the order of keys."""
+    # Folders begun and not yet left, each with the ids of itself and those above it: no link may lead back to them.
+    # One loop, not generators within generators: those hand every file up through all of its folders.
+    open_folders = [_open(folder, "", ())]
+    while open_folders:
+        names, prefix, above = open_folders[-1]
+        for name, entry in names:
+            key = prefix + name
+            if not name.endswith("/"):
+                yield key, entry.path, _status(entry)
+                continue
+            period = parse_period(context + key)
+            if period is None or does_overlap(period, since, until):
+                open_folders.append(_open(entry.path, key, above))
+                break
+        else:
+            open_folders.pop()
+
+
+def _open(folder: str, prefix: str, above: _Ids) -> tuple[Iterator[tuple[str, os.DirEntry[str]]], str, _Ids]:
+    """What a folder holds, in the order of keys; nothing where a link led back to it."""
     try:
         status = Path(folder).stat()
-        if (status.st_dev, status.st_ino) in above:
-            return
+        own = (status.st_dev, status.st_ino)
+        if own in above:
+            return iter(()), prefix, above
         with os.scandir(folder) as entries:
             # A folder sorts as "name/", as its keys do: "a-b" < "a.json" < "a/x".
             found = [(_text(entry.name) + ("/" if entry.is_dir() else ""), entry) for entry in entries]
     except OSError as error:
         raise SourceError(f"cannot list the folder: {error.strerror}", location=Location(_uri_of(folder))) from error
-    above = (*above, (status.st_dev, status.st_ino))
-    for name, entry in sorted(found, key=lambda one: (one[0], one[1].path)):
-        key = prefix + name
-        if not name.endswith("/"):
-            yield key, entry.path, _status(entry)
-            continue
-        period = parse_period(context + key)
-        if period is None or does_overlap(period, since, until):
-            yield from _walk(entry.path, key, context, above, since, until)
+    found.sort(key=lambda one: (one[0], one[1].path))
+    return iter(found), prefix, (*above, own)
 
 
 def _status(entry: os.DirEntry[str]) -> os.stat_result:
@@ -184,6 +201,14 @@ def _status(entry: os.DirEntry[str]) -> os.stat_result:
             return entry.stat(follow_symlinks=False)
     except OSError as error:
         raise SourceError(f"cannot list the file: {error.strerror}", location=Location(_uri_of(entry.path))) from error
+
+
+def _read(descriptor: int, size: int) -> bytes:
+    """All of a file that should hold ``size`` bytes; one more is asked for, so that a longer one shows."""
+    data = os.read(descriptor, size + 1)
+    while len(data) <= size and (more := os.read(descriptor, size + 1)):
+        data += more
+    return data
 
 
 def _version(status: os.stat_result) -> str:
