@@ -275,7 +275,8 @@ class BatchMaker:
     def _callers(self) -> Order:
         """A number for each row's identity and account together."""
         accounts = self._columns.code[DICTIONARY_COLUMNS.index("recipient_account_id")][self._order]
-        return self._columns.identity[self._order] * (int(accounts.max(initial=0)) + 1) + accounts
+        numbers: Order = self._columns.identity[self._order] * (int(accounts.max(initial=0)) + 1) + accounts
+        return numbers
 
 
 def _boolean_byte(value: object) -> int:

@@ -96,4 +96,5 @@ def session_column(made: Mapping[str, pa.Array], callers: npt.NDArray[np.int64])
 
 def _values(column: pa.Array, rows: npt.NDArray[np.int64]) -> list[Any]:
     taken = column.take(pa.array(rows))
-    return (taken.view(pa.int64()) if pa.types.is_timestamp(taken.type) else taken).to_pylist()
+    values: list[Any] = (taken.view(pa.int64()) if pa.types.is_timestamp(taken.type) else taken).to_pylist()
+    return values

@@ -115,7 +115,7 @@ def _build_models(
 ) -> BuildReport:
     """Build, audit, publish the marts, and only then remember that it was done."""
     folder = sql_folder()
-    models, seeds = load_models(folder), seed_files(folder)
+    models, seeds = load_models(folder, is_compared=False), seed_files(folder)
     store = LakeModelStore.of(lake)
     inputs = read_inputs(lake, lake.snapshot())
     extensions = policy_extensions(store, seeds, given or kept_snapshot(lake), kept_own_calls(lake))

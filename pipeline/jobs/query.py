@@ -72,7 +72,7 @@ def run_query(lake_path: str, sql: str, settings: Settings, *, timeout_seconds: 
 @cache
 def _models() -> Mapping[str, Model]:
     """Return the models by name, inputs first; a process reads them once."""
-    return {model.name: model for model in load_models(sql_folder())}
+    return {model.name: model for model in load_models(sql_folder(), is_compared=False)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,11 +51,13 @@ def seed_files(folder: Path) -> dict[str, Path]:
     return {f"seed_{path.stem}": path for path in sorted((folder / "seeds").glob("*.csv"))}
 
 
-def load_models(folder: Path) -> list[Model]:
+def load_models(folder: Path, *, is_compared: bool = True) -> list[Model]:
     """Read, check and order every model of a folder.
 
     Args:
         folder: holds ``staging``, ``intermediate``, ``marts``, ``detections`` and ``seeds``.
+        is_compared: parse each query and compare it with its header. The models that ship are compared by the tests;
+            parsing them takes half a second.
 
     Returns:
         Models in build order: inputs first, by name among equals.
@@ -64,7 +66,7 @@ def load_models(folder: Path) -> list[Model]:
         ModelError: a header is malformed, disagrees with its query, reads what does not exist, or models form a cycle.
     """
     paths = sorted(path for part in FOLDERS for path in (folder / part).glob("*.sql"))
-    models = [read_model_file(path) for path in paths]
+    models = [read_model_file(path, is_compared=is_compared) for path in paths]
     names = [model.name for model in models]
     for model in models:
         if names.count(model.name) > 1:
@@ -73,8 +75,8 @@ def load_models(folder: Path) -> list[Model]:
     return order_models(models)
 
 
-def read_model_file(path: Path) -> Model:
-    """Read one file and compare its header with its query.
+def read_model_file(path: Path, *, is_compared: bool = True) -> Model:
+    """Read one file and, unless that is known to hold, compare its header with its query.
 
     Raises:
         ModelError: the name is not the file's or has no layer's prefix, or inputs or params differ from the query's.
@@ -87,6 +89,12 @@ def read_model_file(path: Path) -> Model:
             f"'-- model: {header.name}' must equal the file's name {path.stem} and start with {', '.join(PREFIXES)}",
             location=Location(uri),
         )
+    if is_compared:
+        _compare(text, header, path, uri)
+    return Model(header, text.rstrip().rstrip(";"), path)
+
+
+def _compare(text: str, header: Header, path: Path, uri: str) -> None:
     try:
         references = parse_references(text)
     except ModelError as error:
@@ -97,7 +105,6 @@ def read_model_file(path: Path) -> Model:
         raise ModelError(
             f"{path.name} calls table functions {sorted(references.functions - READERS)}", location=Location(uri)
         )
-    return Model(header, text.rstrip().rstrip(";"), path)
 
 
 def _same(used: frozenset[str], declared: Sequence[str], key: str, uri: str) -> None:

@@ -39,13 +39,23 @@ def write_marts(connection: duckdb.DuckDBPyConnection, marts: Iterable[Model], f
     try:
         connection.execute(f"attach {quote_text(str(file))} as marts (storage_version {quote_text(READABLE_SINCE)})")
         try:
-            for model in sorted(marts, key=lambda item: item.name):
-                connection.execute(f"create table marts.{model.name} as from main.{model.name}")
-                connection.execute(f"comment on table marts.{model.name} is {quote_text(model.header.purpose)}")
-                for column, words in model.header.columns.items():
-                    comment = f"comment on column marts.{model.name}.{column} is {quote_text(words)}"
-                    connection.execute(comment)
+            _copy_marts(connection, marts)
         finally:
             connection.execute("detach marts")
     except duckdb.IOException as error:
         raise LakeError(f"cannot write {file}: {error}", hint="the lake's models are written all the same") from error
+
+
+def _copy_marts(connection: duckdb.DuckDBPyConnection, marts: Iterable[Model]) -> None:
+    """In one transaction: each statement alone would be flushed to disk."""
+    connection.execute("begin transaction")
+    try:
+        for model in sorted(marts, key=lambda item: item.name):
+            connection.execute(f"create table marts.{model.name} as from main.{model.name}")
+            connection.execute(f"comment on table marts.{model.name} is {quote_text(model.header.purpose)}")
+            for column, words in model.header.columns.items():
+                connection.execute(f"comment on column marts.{model.name}.{column} is {quote_text(words)}")
+    except duckdb.Error:
+        connection.execute("rollback")
+        raise
+    connection.execute("commit")

@@ -113,22 +113,26 @@ class Catalogue:
 
     def _add(self, service: Mapping[str, Any]) -> None:
         prefix = str(service["prefix"]).lower()
+        # Masks are made within the service and moved to its place at once: bits far up are costly one by one.
+        start = len(self._names)
+        by_level: dict[str, int] = {}
         by_resource: dict[str, int] = {}
         actions = self._services.setdefault(prefix, [])
-        for name, privilege in service["privileges"].items():
-            bit = len(self._names)
+        for place, (name, privilege) in enumerate(service["privileges"].items()):
             lower = name.lower()
             self._names.append(f"{prefix}:{name}")
-            self._bits[f"{prefix}:{lower}"] = bit
-            actions.append((lower, bit))
+            self._bits[f"{prefix}:{lower}"] = start + place
+            actions.append((lower, start + place))
             level = _level_of(name, privilege["access_level"])
-            self._levels[level] = self._levels.get(level, 0) | 1 << bit
+            by_level[level] = by_level.get(level, 0) | 1 << place
             for kind in _kinds_of(privilege["resource_types"]):
-                by_resource[kind] = by_resource.get(kind, 0) | 1 << bit
+                by_resource[kind] = by_resource.get(kind, 0) | 1 << place
+        for level, mask in by_level.items():
+            self._levels[level] = self._levels.get(level, 0) | mask << start
         for kind, mask in by_resource.items():
             arn = service["resources"].get(kind, {}).get("arn")
             if arn:
-                self._add_template(arn, mask)
+                self._add_template(arn, mask << start)
 
     def _add_template(self, arn: str, mask: int) -> None:
         """Keep one kind of resource; IAM names it by ``arn:${Partition}:service:${Region}:${Account}:...``."""
