@@ -21,6 +21,8 @@ _OTHER_LOG_MEMBERS = {
     "logEvents": "CloudWatch Logs",
     "messageType": "CloudWatch Logs",
 }
+_LABELS_MEMBERS = {"schema", "seed", "planned_events", "instances"}
+"""Of the file that ``policytrail simulate`` writes beside its archives."""
 _HINTS = (b"Insight", b"NetworkActivity", b"AwsVpceEvent", b"Aggregated", b'"eventId"')
 
 
@@ -29,7 +31,8 @@ def kind_by_members(members: Sequence[str]) -> str:
     names = set(members)
     if len(names & _DIGEST_MEMBERS) >= 2:
         return "digest"
-    return "not_cloudtrail" if names & _OTHER_LOG_MEMBERS.keys() else "archive"
+    is_other = names & _OTHER_LOG_MEMBERS.keys() or names >= _LABELS_MEMBERS
+    return "not_cloudtrail" if is_other else "archive"
 
 
 def kind_by_records(buffer: bytes, spans: RecordSpans) -> str:

@@ -45,20 +45,14 @@ raw_counts as (
         event_date, recipient_account_id, session_id, coalesce(event_source, '') as event_source,
         coalesce(event_name, '') as event_name, source_ip_address, user_agent,
         user_identity_invoked_by is not null as is_on_behalf,
+        is_success, is_denied,
         count(*) as event_count,
-        count(*) filter (where is_denied) as denied_count,
-        min(event_time) as first_event_time,
-        max(event_time) as last_event_time,
-        min(event_time) filter (where is_success) as first_success_at,
-        max(event_time) filter (where is_success) as last_success_at,
-        min(event_time) filter (where is_denied) as first_denied_at,
-        max(event_time) filter (where is_denied) as last_denied_at,
-        min(place) filter (where is_success) as first_success,
-        max(place) filter (where is_success) as last_success,
-        max(place) filter (where is_denied) as last_denied,
-        arg_min(event_id, place) filter (where is_success) as first_success_event_id,
-        arg_max(event_id, place) filter (where is_success) as last_success_event_id,
-        arg_max(event_id, place) filter (where is_denied) as last_denied_event_id
+        min(event_time) as first_at,
+        max(event_time) as last_at,
+        min(place) as first_place,
+        max(place) as last_place,
+        arg_min(event_id, place) as first_event_id,
+        arg_max(event_id, place) as last_event_id
     from events
     where user_identity_type is distinct from 'AWSService' and addendum is null
     group by all
@@ -107,18 +101,34 @@ counted as (
     select
         event_date, recipient_account_id, session_id, event_source, event_name, network, client_family,
         sum(event_count)::bigint as event_count,
-        sum(denied_count)::bigint as denied_count,
-        min(first_event_time) as first_event_time,
-        max(last_event_time) as last_event_time,
-        min(first_success_at) as first_success_at,
-        arg_min(first_success_event_id, first_success) as first_success_event_id,
-        max(last_success_at) as last_success_at,
-        arg_max(last_success_event_id, last_success) as last_success_event_id,
-        min(first_denied_at) as first_denied_at,
-        max(last_denied_at) as last_denied_at,
-        arg_max(last_denied_event_id, last_denied) as last_denied_event_id
+        coalesce(sum(event_count) filter (where is_denied), 0)::bigint as denied_count,
+        min(first_at) as first_event_time,
+        max(last_at) as last_event_time,
+        min(first_at) filter (where is_success) as first_success_at,
+        arg_min(first_event_id, first_place) filter (where is_success) as first_success_event_id,
+        max(last_at) filter (where is_success) as last_success_at,
+        arg_max(last_event_id, last_place) filter (where is_success) as last_success_event_id,
+        min(first_at) filter (where is_denied) as first_denied_at,
+        max(last_at) filter (where is_denied) as last_denied_at,
+        arg_max(last_event_id, last_place) filter (where is_denied) as last_denied_event_id
     from placed
     group by all
+),
+
+-- A few thousand names for millions of rows: what IAM calls each is worked out once.
+calls as (
+    select
+        c.event_source, c.event_name,
+        coalesce(
+            case when n.iam_action = 'none' then '' else n.iam_action end,
+            concat(
+                coalesce(p.service_prefix, split_part(c.event_source, '.', 1)), ':',
+                regexp_replace(c.event_name, '_?[0-9]{4}_?[0-9]{2}_?[0-9]{2}(v[0-9]+)?$', '')
+            )
+        ) as iam_action
+    from (select distinct event_source, event_name from counted) as c
+    left join names as n on c.event_source = n.event_source and c.event_name = n.event_name
+    left join prefixes as p on c.event_source = p.event_source
 )
 
 select
@@ -127,13 +137,7 @@ select
     c.session_id,
     c.event_source,
     c.event_name,
-    coalesce(
-        case when n.iam_action = 'none' then '' else n.iam_action end,
-        concat(
-            coalesce(p.service_prefix, split_part(c.event_source, '.', 1)), ':',
-            regexp_replace(c.event_name, '_?[0-9]{4}_?[0-9]{2}_?[0-9]{2}(v[0-9]+)?$', '')
-        )
-    ) as iam_action,
+    calls.iam_action,
     c.network,
     c.client_family,
     c.event_count,
@@ -148,5 +152,4 @@ select
     c.last_denied_at,
     c.last_denied_event_id
 from counted as c
-left join names as n on c.event_source = n.event_source and c.event_name = n.event_name
-left join prefixes as p on c.event_source = p.event_source
+inner join calls on c.event_source = calls.event_source and c.event_name = calls.event_name

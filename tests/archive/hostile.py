@@ -198,6 +198,14 @@ _JUDGED: dict[str, tuple[bytes, Expected]] = {
         gzip.compress(b'{"fileVersion":"1.0","configurationItems":[]}', mtime=0),
         Expected(kind="not_cloudtrail"),
     ),
+    "labels of simulate": (
+        b'{"schema":"policytrail.labels/1","seed":1,"planned_events":2,"instances":[]}',
+        Expected(kind="not_cloudtrail"),
+    ),
+    "labels beside records": (
+        document(text(0))[:-1] + b',"schema":"policytrail.labels/1","seed":1,"planned_events":2,"instances":[]}',
+        Expected(kept=(0,)),
+    ),
     "an insight record before a real one": (
         zipped(text(0, eventCategory="Insight"), text(1)),
         Expected(kept=(0, 1)),

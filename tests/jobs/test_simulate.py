@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UsageError
+from pipeline.jobs.ingest import ingest_sources
 from pipeline.jobs.simulate import DEMO_SCENARIOS, simulate_archives
+from pipeline.settings import load_settings
 from pipeline.simulate import SCENARIOS
 
 
@@ -63,3 +65,10 @@ def test_wrong_options_write_nothing(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no scenario"):
         simulate_archives(tmp_path / "out", events=100, days=14, seed=1, scenarios=["nonsense"])
     assert not (tmp_path / "out").exists()
+
+
+def test_what_simulate_wrote_can_be_ingested_whole(tmp_path: Path) -> None:
+    """The labels beside the archives are skipped and counted, and quarantine nothing."""
+    simulate_archives(tmp_path / "out", events=2_000, days=7, seed=3)
+    report = ingest_sources([str(tmp_path / "out")], str(tmp_path / "lake"), load_settings())
+    assert (report.archives["skipped"], report.archives["quarantined"], report.archives["failed"]) == (1, 0, 0)
