@@ -52,7 +52,8 @@ def test_report_folder_holds_what_was_planted(first: tuple[RunRequest, RunOutcom
     assert (top["class"], top["severity"]) == ("privilege_escalation", "critical")
     evidence = {item["event_id"] for item in top["evidence"]}
     assert set(labels["own_role_to_admin"]["grant_event_ids"]) <= evidence
-    assert top["remediation"][0].split(".")[:2] == [top["finding_id"], "contain"]
+    assert {name.split(".")[0] for name in top["remediation"]} == {top["finding_id"]}
+    assert "contain" in {name.split(".")[1] for name in top["remediation"]}
     page = (request.out / "report.html").read_text()
     assert "aws iam put-role-policy" in page
     with (request.out / "timeline.csv").open(newline="") as file:

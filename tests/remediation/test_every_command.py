@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shlex
 from collections.abc import Callable, Iterator
@@ -30,7 +31,7 @@ from pipeline.remediation import (
     render_plan,
 )
 from tests.remediation.every_operation import ACCOUNT, MOMENT, Victim
-from tests.servers import make_test_client, run_s3_server
+from tests.servers import ApiLog, make_test_client
 
 OF_FINDINGS = {
     "UpdateAccessKey", "DeleteAccessKey", "CreateAccessKey", "UpdateLoginProfile", "DeleteLoginProfile", "DeleteUser",
@@ -41,14 +42,15 @@ OF_POSTURE = {
     "UpdateAccountPasswordPolicy", "CreateVirtualMFADevice", "EnableMFADevice", "CreateAccessKey", "UpdateAccessKey",
     "DeleteAccessKey", "UpdateLoginProfile", "CreateTrail", "StartLogging", "UpdateTrail",
 }  # fmt: skip
+_NUMBERS = itertools.count()
 LATER = datetime.now(UTC) + timedelta(days=100)
 
 
-@pytest.fixture(scope="module")
-def fresh_endpoint(aws_environment: None) -> Iterator[str]:
-    """A server of this module's own: what one account-wide setting is, no other test may change."""
-    with run_s3_server() as endpoint:
-        yield endpoint
+@pytest.fixture
+def fresh_endpoint(s3_endpoint: str) -> Iterator[str]:
+    """An account of the test's own: its password policy and its trails are nobody else's."""
+    with ApiLog(s3_endpoint, account_id=f"6000000001{next(_NUMBERS):02d}") as log:
+        yield log.url
 
 
 class UsedOften(Account):
@@ -85,7 +87,7 @@ def plan_weak(account: Account, folder: Path, *, bucket: str = "") -> Plan:
     """The plan for an account's posture, as seen 100 days from now."""
     state = read_account(account, pause=lambda _: None)
     checks = check_posture(state, now=LATER, judge=make_judge())
-    return plan_posture(checks, account, account_id=ACCOUNT, secrets=folder, trail_bucket=bucket, now=LATER)
+    return plan_posture(checks, account, account_id=state.account_id, secrets=folder, trail_bucket=bucket, now=LATER)
 
 
 @cache
@@ -150,15 +152,15 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 @pytest.mark.parametrize("runner", RUNNERS)
 def test_the_steps_of_findings_do_what_they_say(
     runner: str,
-    fresh_endpoint: str,
+    s3_endpoint: str,
     environment: Callable[[str], None],
     unused: Callable[[str], str],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Run by hand in their order, the steps leave the account as the plan's check wants it."""
-    environment(fresh_endpoint)
-    account = Account(endpoint_url=fresh_endpoint)
+    environment(s3_endpoint)
+    account = Account(endpoint_url=s3_endpoint)
     victim = Victim(account, unused)
     plan = plan_findings(
         [victim.finding], {"pt-1": victim.changes}, account_id=ACCOUNT, account=account, now=MOMENT,

@@ -56,11 +56,15 @@ class ApiLog:
         calls: every AWS call that arrived, in order, S3's left out.
         answer: decides what is answered here; may be set at any time.
         page_size: entries of a page of GetAccountAuthorizationDetails; 0 passes moto's one page on.
+        account_id: whose account answers; moto keeps one state for the whole process, and a test that needs an account
+            of its own takes another id. ``""`` leaves moto's default.
     """
 
-    def __init__(self, endpoint: str, *, answer: Answer = lambda *_: "", page_size: int = 0) -> None:
+    def __init__(
+        self, endpoint: str, *, answer: Answer = lambda *_: "", page_size: int = 0, account_id: str = ""
+    ) -> None:
         self.calls: list[ApiCall] = []
-        self.answer, self.page_size = answer, page_size
+        self.answer, self.page_size, self.account_id = answer, page_size, account_id
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, endpoint))
@@ -132,7 +136,8 @@ def _handler(log: ApiLog, endpoint: str) -> type[BaseHTTPRequestHandler]:
         def _pass_on(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
             connection = http.client.HTTPConnection(str(behind.hostname), behind.port, timeout=60)
             try:
-                connection.request(self.command, self.path, body or None, dict(self.headers))
+                account = {"x-moto-account-id": log.account_id} if log.account_id else {}
+                connection.request(self.command, self.path, body or None, {**self.headers, **account})
                 answer = connection.getresponse()
                 return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
             finally:

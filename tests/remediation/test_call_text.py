@@ -1,0 +1,42 @@
+"""Calls as text: names that a shell or the AWS CLI could take for something else stay names."""
+
+from __future__ import annotations
+
+import shlex
+from types import SimpleNamespace
+
+from pipeline.remediation.call_text import write_cli, write_python
+
+HOSTILE = ["--profile", "-x", "a b", "$(touch x)", "`id`", "a'b\"c", "a;b", "\\"]
+
+
+def test_a_hostile_name_is_one_word_and_no_option() -> None:
+    """Quoted for the shell; a leading dash is tied to its option by an equals sign."""
+    for name in HOSTILE:
+        words = shlex.split(write_cli("iam", "DeleteUser", {"UserName": name}))
+        assert words[:3] == ["aws", "iam", "delete-user"]
+        assert words[3:] in ([f"--user-name={name}"], ["--user-name", name])
+        assert not words[-1].startswith("-") or words[-1] == f"--user-name={name}"
+
+
+def test_a_snippet_holds_a_hostile_name_as_data() -> None:
+    """Python reads back exactly the parameters."""
+    seen: list[dict[str, str]] = []
+    client = SimpleNamespace(delete_user=lambda **given: seen.append(given))
+    for name in HOSTILE:
+        exec(write_python("iam", "DeleteUser", {"UserName": name}).splitlines()[-1], {"client": client})
+    assert seen == [{"UserName": name} for name in HOSTILE]
+
+
+def test_flags_lists_regions_and_secrets() -> None:
+    """Flags by their presence, a region at the end, a secret by its file, never by its value."""
+    given = {"UserName": "ann", "PasswordResetRequired": False}
+    text = write_cli("iam", "UpdateLoginProfile", given, generated="Password", secret_file="/tmp/p.txt")
+    assert (
+        text == "aws iam update-login-profile --user-name ann --no-password-reset-required --password file:///tmp/p.txt"
+    )
+    text = write_cli("cloudtrail", "StartLogging", {"Name": "t"}, region="eu-west-1")
+    assert text == "aws cloudtrail start-logging --name t --region eu-west-1"
+    code = write_python("iam", "UpdateLoginProfile", given, generated="Password", secret_file="/tmp/p.txt")
+    assert code.splitlines()[-1].endswith("Password=Path('/tmp/p.txt').read_text())")
+    assert "region_name='eu-west-1'" in write_python("cloudtrail", "StartLogging", {"Name": "t"}, region="eu-west-1")
