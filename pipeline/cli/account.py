@@ -159,11 +159,18 @@ def plan(
     say(f"{made.plan_id}: {len(made.steps):,} steps, {len(made.refused):,} left alone; see {page}")
 
 
-def _act(verb: Verb, path: Path, settings: Settings, lake: str | None, confirmed: Sequence[str] = ()) -> None:
+def _act(
+    verb: Verb,
+    path: Path,
+    settings: Settings,
+    lake: str | None,
+    confirmed: Sequence[str] = (),
+    skipped: Sequence[str] = (),
+) -> None:
     from pipeline.cli.terminal import complain, say
     from pipeline.jobs.apply import carry_out
 
-    outcomes, note = carry_out(verb, path, settings, lake=lake, confirmed=confirmed)
+    outcomes, note = carry_out(verb, path, settings, lake=lake, confirmed=confirmed, skipped=skipped)
     for item in outcomes:
         say(f"{item.result}: {item.step_id}" + (f" - {item.detail}" if item.detail else ""))
     if note:
@@ -176,6 +183,9 @@ def apply(
     yes: Yes = False,
     confirm: Annotated[
         list[str] | None, typer.Option("--confirm", metavar="STEP_ID", help="A step that cannot be undone; repeatable.")
+    ] = None,
+    skip: Annotated[
+        list[str] | None, typer.Option("--skip", metavar="STEP_ID", help="A step to leave out; repeatable.")
     ] = None,
     lake: OwnLake = None,
     endpoint_url: Endpoint = None,
@@ -191,7 +201,7 @@ def apply(
     settings = o.read_settings(
         settings_file, endpoint_url=endpoint_url, region=region, profile=profile, role_arn=role_arn
     )
-    _act("apply", path, settings, lake, confirm or ())
+    _act("apply", path, settings, lake, confirm or (), skip or ())
 
 
 def rollback(

@@ -16,16 +16,20 @@ from pipeline.jobs.own_calls import keep_own_calls
 from pipeline.jobs.posture import open_account
 from pipeline.jobs.remediate import load_plan
 from pipeline.remediation.apply import Outcome, apply_plan, check_plan, rollback_plan
-from pipeline.remediation.clients import Account
 from pipeline.remediation.journal import Journal
-from pipeline.remediation.steps import Plan
 from pipeline.settings import Settings
 
 Verb = Literal["apply", "check", "rollback"]
 
 
 def carry_out(
-    verb: Verb, path: Path, settings: Settings, *, lake: str | None = None, confirmed: Sequence[str] = ()
+    verb: Verb,
+    path: Path,
+    settings: Settings,
+    *,
+    lake: str | None = None,
+    confirmed: Sequence[str] = (),
+    skipped: Sequence[str] = (),
 ) -> tuple[list[Outcome], str]:
     """Apply, check or roll back a plan.
 
@@ -35,6 +39,7 @@ def carry_out(
         settings: how to reach the account.
         lake: where the calls are registered; ``None`` for the plan's own.
         confirmed: ids of steps without an inverse that may be made.
+        skipped: ids of steps that are left out.
 
     Returns:
         One outcome per step that was looked at, and a sentence where the lake could not learn of the calls, or ``""``.
@@ -45,17 +50,15 @@ def carry_out(
     plan, journal = load_plan(path), Journal(Path(f"{path}.journal"))
     note = ""
     try:
-        outcomes = _act(verb, plan, open_account(settings), journal, confirmed)
+        account = open_account(settings)
+        if verb == "apply":
+            outcomes = apply_plan(plan, account, journal, confirmed=confirmed, skipped=skipped)
+        else:
+            outcomes = (check_plan if verb == "check" else rollback_plan)(plan, account, journal)
     finally:
         # Also after a stop half way: what was called is one's own, whatever came of the rest.
         note = _register(plan.lake if lake is None else lake, journal, settings)
     return outcomes, note
-
-
-def _act(verb: Verb, plan: Plan, account: Account, journal: Journal, confirmed: Sequence[str]) -> list[Outcome]:
-    if verb == "apply":
-        return apply_plan(plan, account, journal, confirmed=confirmed)
-    return (check_plan if verb == "check" else rollback_plan)(plan, account, journal)
 
 
 def _register(lake: str, journal: Journal, settings: Settings) -> str:

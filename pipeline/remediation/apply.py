@@ -28,8 +28,8 @@ class Outcome:
 
     Attributes:
         step_id: of the plan.
-        result: done, already, refused, unconfirmed, waiting, manual, failed; of a check holds, differs, manual, failed;
-            of a rollback rolled_back, already, refused, unconfirmed, failed.
+        result: done, already, refused, unconfirmed, waiting, manual, skipped, failed; of a check holds, differs,
+            manual, failed; of a rollback rolled_back, already, refused, unconfirmed, failed.
         detail: a sentence, or ``""``.
     """
 
@@ -39,7 +39,13 @@ class Outcome:
 
 
 def apply_plan(
-    plan: Plan, account: Account, journal: Journal, *, confirmed: Iterable[str] = (), now: datetime | None = None
+    plan: Plan,
+    account: Account,
+    journal: Journal,
+    *,
+    confirmed: Iterable[str] = (),
+    skipped: Iterable[str] = (),
+    now: datetime | None = None,
 ) -> list[Outcome]:
     """Make the plan's calls in order; stop at the first that is refused or fails.
 
@@ -48,23 +54,25 @@ def apply_plan(
         account: must be the plan's.
         journal: written before and after each call.
         confirmed: ids of steps without an inverse that may be made.
+        skipped: ids of steps that are left out.
         now: UTC; days of grace count up to it.
 
     Returns:
         One outcome per step that was looked at.
 
     Raises:
-        UsageError: the credentials are another account's, a confirmed id is no step, or the journal cannot be written.
+        UsageError: the credentials are another account's, a confirmed or skipped id is no step, or the journal cannot
+            be written.
     """
     _require_account(plan, account)
-    allowed = frozenset(confirmed)
-    unknown = allowed - {step.id for step in plan.steps}
+    allowed, left_out = frozenset(confirmed), frozenset(skipped)
+    unknown = (allowed | left_out) - {step.id for step in plan.steps}
     if unknown:
-        raise UsageError(f"--confirm names no step of this plan: {', '.join(sorted(unknown))}")
+        raise UsageError(f"--confirm and --skip name no step of this plan: {', '.join(sorted(unknown))}")
     run = _Run(plan, account, journal, allowed, now or datetime.now(UTC))
     outcomes = []
     for step in plan.steps:
-        outcomes.append(run.apply(step))
+        outcomes.append(Outcome(step.id, "skipped") if step.id in left_out else run.apply(step))
         if outcomes[-1].result in STOPS:
             break
     return outcomes

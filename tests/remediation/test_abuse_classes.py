@@ -146,6 +146,17 @@ def test_check_holds_once_everything_is_confirmed(
         assert [path for path in secrets if path.read_text().strip() in written] == []
 
 
+def test_a_step_that_is_skipped_is_not_called(case: Case) -> None:
+    """The other steps are; an id that is no step's is wrong use, and calls nothing."""
+    first = case.steps()[0]["id"]
+    case.log.clear()
+    assert case.remediate("apply", "--yes", "--skip", "no-such-step") == 2
+    assert case.log.writes == []
+    assert case.remediate("apply", "--yes", "--skip", first) == 0
+    assert case.log.writes == REVERSIBLE[case.story.finding_class][1:]
+    assert case.remediate("rollback", "--yes") == 0
+
+
 def test_a_stale_plan_is_refused(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
     """The role's policy changed after the plan: its step is refused, the run stops, the policy stays as it is."""
     iam = make_test_client(case.log.url, "iam")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from pipeline import remediation
 from pipeline.api import open_lake
+from pipeline.remediation import rollback_plan
 from tests.remediation.abuse_stories import escalate
 from tests.remediation.recorded_account import Actor, RecordedAccount
 from tests.remediation.test_abuse_classes import run
@@ -105,6 +108,26 @@ def test_a_lake_that_was_not_told_raises_the_alarm_until_it_is_given_the_journal
     assert [item["severity"] for item in played.findings()] == ["info"]
     assert played.run(lake=lake) == 0  # and it is kept
     assert [item["severity"] for item in played.findings()] == ["info"]
+
+
+def test_the_documented_program_runs(
+    played: Aftermath, s3_endpoint: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """docs/remediation.md's Python plans, applies, checks and rolls back; all its names are public."""
+    text = (Path(__file__).parents[2] / "docs" / "remediation.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    folder = played.folder / "program"
+    folder.mkdir()
+    shutil.copytree(played.folder / "untold", folder / "lake")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_endpoint)
+    names: dict[str, Any] = {}
+    exec(compile(program, "docs/remediation.md", "exec"), names)
+    said = capsys.readouterr().out
+    assert "# Plan plan-" in said
+    assert {item.result for item in rollback_plan(names["plan"], names["account"], names["journal"])} <= {"already"}
+    assert "rolled_back" in set(names["journal"].phases(names["plan"]).values())
+    assert [name for name in remediation.__all__ if not getattr(remediation, name).__doc__] == ["JudgeRole"]  # an alias
 
 
 def test_a_journal_that_is_none_is_wrong_use(played: Aftermath, tmp_path: Path) -> None:
