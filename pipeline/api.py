@@ -6,6 +6,7 @@ let SQL reach anything but it.
 
 from __future__ import annotations
 
+import sys
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,41 @@ from pipeline.errors import UsageError
 from pipeline.jobs.explain import explain_subject, read_findings
 from pipeline.jobs.query import run_query
 from pipeline.models import quote_text
-from pipeline.report import clean_text
+from pipeline.report import clean_lines, clean_text
 from pipeline.settings import Settings, load_settings
 
 
+class Frame(pl.DataFrame):
+    """A polars frame of text from logs: its values are exactly as logged, and what is printed of them is cleaned.
+
+    Frames that polars derives from it are plain ones; in a notebook ``open_lake`` has all frames shown like this.
+    """
+
+    def __str__(self) -> str:
+        return clean_lines(super().__str__())
+
+    def __repr__(self) -> str:
+        return self.__str__()
+
+    def _repr_html_(self, *, _from_series: bool = False) -> str:
+        return clean_lines(super()._repr_html_(_from_series=_from_series))
+
+
+def show_frames_cleaned(shell: Any) -> None:
+    """Have a notebook show every polars frame without control, bidirectional or invisible characters.
+
+    Args:
+        shell: IPython's, or ``None`` outside of one.
+    """
+    if shell is None:
+        return
+    formatters = shell.display_formatter.formatters
+    formatters["text/html"].for_type(pl.DataFrame, lambda frame: clean_lines(frame._repr_html_()))
+    formatters["text/plain"].for_type(pl.DataFrame, lambda frame, out, cycle: out.text(clean_lines(str(frame))))
+
+
 class OpenLake:
-    """A lake, open for reading. Frames hold text exactly as logged; ``clean_text`` makes it fit to be shown."""
+    """A lake, open for reading. Frames hold text exactly as logged, and show it cleaned."""
 
     def __init__(self, path: str, settings: Settings) -> None:
         self.path = path
@@ -48,7 +78,7 @@ class OpenLake:
         frame = pl.from_arrow(run_query(self.path, statement, self._settings))
         if not isinstance(frame, pl.DataFrame):
             raise UsageError("the query gave no table")
-        return frame
+        return Frame(frame)
 
     def timeline(self, principal: str | None = None, *, target: str | None = None) -> pl.DataFrame:
         """Every PutRolePolicy attempt, in order; of one principal (ARN of actor or root) or on one role, if given."""
@@ -64,7 +94,7 @@ class OpenLake:
     def findings(self) -> pl.DataFrame:
         """The findings, one row each, in the order of findings.json; nested members as structs and lists."""
         rows = [finding.to_json() for finding in read_findings(self.path, self._settings)]
-        return pl.DataFrame(rows, infer_schema_length=None) if rows else pl.DataFrame({"finding_id": []})
+        return Frame(rows, infer_schema_length=None) if rows else Frame({"finding_id": []})
 
     def chain(self, finding_id: str) -> pl.DataFrame:
         """The edges of one finding's chain, in order: from, to, edge, confidence, event_id.
@@ -75,7 +105,7 @@ class OpenLake:
         for finding in read_findings(self.path, self._settings):
             if finding.finding_id == finding_id:
                 schema = {"from": pl.String, "to": pl.String, "edge": pl.String, "confidence": pl.Float64}
-                return pl.DataFrame([edge.to_json() for edge in finding.chain], schema=schema | {"event_id": pl.String})
+                return Frame([edge.to_json() for edge in finding.chain], schema=schema | {"event_id": pl.String})
         raise UsageError(f"no finding {finding_id!r} in this lake", hint="findings() lists them")
 
     def explain(self, subject: str) -> dict[str, Any]:
@@ -93,4 +123,6 @@ def open_lake(path: str | Path, *, settings: Settings | None = None) -> OpenLake
     Returns:
         The lake. Nothing is read before it is asked for.
     """
+    running = sys.modules.get("IPython")
+    show_frames_cleaned(None if running is None else running.get_ipython())
     return OpenLake(str(path), load_settings() if settings is None else settings)

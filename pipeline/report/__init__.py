@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipeline.report.cleaning import clean_cell, clean_text, mask_key, mask_keys
+    from pipeline.report.cleaning import clean_cell, clean_lines, clean_text, mask_key, mask_keys
     from pipeline.report.coverage import build_coverage, describe_iam_visibility
     from pipeline.report.csv_files import SCORE_COLUMNS, TIMELINE_COLUMNS, render_scores, render_timeline
     from pipeline.report.json_files import render_findings, render_run
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "clean_cell": "cleaning",
+    "clean_lines": "cleaning",
     "clean_text": "cleaning",
     "mask_key": "cleaning",
     "mask_keys": "cleaning",
@@ -49,6 +50,7 @@ __all__ = [
     "build_run",
     "check_run",
     "clean_cell",
+    "clean_lines",
     "clean_text",
     "describe_iam_visibility",
     "mask_key",

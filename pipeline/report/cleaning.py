@@ -61,6 +61,18 @@ def clean_text(value: object, *, limit: int | None = None) -> str:
     return f"{text}… ({cut:,} more characters)" if cut else text
 
 
+def clean_lines(text: str) -> str:
+    """Make a rendered text of several lines safe to print: as ``clean_text`` does, line ends kept.
+
+    Args:
+        text: a table or page that was drawn from values of logs.
+
+    Returns:
+        The text; escapes are longer than what they stand for, so that a drawn column may be off by some characters.
+    """
+    return "\n".join(_UNSEEN.sub(_escape, line) for line in text.split("\n"))
+
+
 def present_text(value: str, *, limit: int, show_keys: bool = False) -> str:
     """Clean a text for the page, keys masked, however long it is.
 

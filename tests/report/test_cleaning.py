@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.report import clean_cell, clean_text, mask_key, mask_keys
+from pipeline.report import clean_cell, clean_lines, clean_text, mask_key, mask_keys
 from pipeline.report.cleaning import present_text
 from tests.hostile_values import HOSTILE
 
@@ -121,3 +121,8 @@ def test_hostile_values_lose_their_controls_only(name: str) -> None:
     cleaned = clean_text(HOSTILE[name])
     for character in kept:
         position = cleaned.index(character, position) + 1
+
+
+def test_lines_stay_lines() -> None:
+    """A drawn table keeps its rows; what controls a terminal inside of them does not stay."""
+    assert clean_lines("a\x1b[1m\nb\r\n\u202ec") == "a\\x1b[1m\nb\\r\n\\u202ec"
