@@ -30,7 +30,7 @@ _SURVIVES = (
     "Presigned URLs end with the credentials that signed them; a resource policy that names an outsider does not.",
     "Sessions made after the time in the Deny are not touched: close the way in (keys, trust) in the same plan.",
 )
-_UNSEEN = "Made from the finding alone: `policytrail remediate plan` reads the account and sets the time to now."
+_UNSEEN = "Made from the finding alone: policytrail remediate plan reads the account and sets the time to now."
 
 
 @dataclass(slots=True)
@@ -126,12 +126,12 @@ def plan_findings(
     for finding in findings:
         own = changes.get(finding.finding_id, ())
         owners = _own_keys(finding, own, (keys or {}).get(finding.finding_id, {}))
-        taken = _take_keys(draft, finding.finding_id, own, owners)
+        taken = _take_keys(draft, finding, own, owners)
         for one in [*name_principals(finding), *_planted(own)]:
             _contain(draft, finding, one)
         for change in _first_of_each_slot(own):
             _revert(draft, finding.finding_id, change)
-        _renew_keys(draft, finding.finding_id, own, owners, taken)
+        _renew_keys(draft, finding, own, owners, taken)
         _renew_passwords(draft, finding, own)
     return Plan(account_id, tuple(draft.steps), tuple(draft.refused), _SURVIVES, lake)
 
@@ -195,9 +195,16 @@ def _own_keys(finding: Finding, changes: Sequence[Change], keys: Mapping[str, st
     return {**dict.fromkeys(named, ""), **keys, **issued}
 
 
-def _take_keys(draft: Draft, finding_id: str, changes: Sequence[Change], owners: Mapping[str, str]) -> dict[str, Any]:
+def _why(finding: Finding, change: Change | None = None) -> tuple[str, ...]:
+    """Events that a step rests on: the change that it undoes, else the finding's grants."""
+    if change is not None:
+        return (change.event_id,)
+    return tuple(dict.fromkeys(item.event_id for item in finding.evidence if item.role == "grant"))
+
+
+def _take_keys(draft: Draft, finding: Finding, changes: Sequence[Change], owners: Mapping[str, str]) -> dict[str, Any]:
     """Deactivate the chain's long-term keys and those that it issued; returns key id -> its state before."""
-    issued = _issued(changes)
+    issued, finding_id = _issued(changes), finding.finding_id
     taken: dict[str, Any] = {}
     for key, user in owners.items():
         if not user:
@@ -208,7 +215,7 @@ def _take_keys(draft: Draft, finding_id: str, changes: Sequence[Change], owners:
             state = draft.read("UpdateAccessKey", slot)
             if draft.account is not None and state is None:
                 raise RemediationError("it is gone")
-            why = [issued[key].event_id] if key in issued else []
+            why = _why(finding, issued.get(key))
             if state != "Inactive":
                 draft.add(deactivate_key(finding_id, slot, why), state)
             taken[key] = state
@@ -216,13 +223,13 @@ def _take_keys(draft: Draft, finding_id: str, changes: Sequence[Change], owners:
 
 
 def _renew_keys(
-    draft: Draft, finding_id: str, changes: Sequence[Change], owners: Mapping[str, str], taken: Mapping[str, Any]
+    draft: Draft, finding: Finding, changes: Sequence[Change], owners: Mapping[str, str], taken: Mapping[str, Any]
 ) -> None:
     """A new key for whom the old one was taken from, then delete what was taken, days later.
 
     A key that the chain issued is nobody's to keep: it gets no successor. A planted user is deleted as a whole.
     """
-    issued = _issued(changes)
+    issued, finding_id = _issued(changes), finding.finding_id
     planted = {one.name for one in _planted(changes)}
     for key, state in taken.items():
         user = owners[key]
@@ -233,10 +240,10 @@ def _renew_keys(
                 key_ids = draft.read("CreateAccessKey", {"UserName": user})
                 if key_ids is not None and len(key_ids) >= MAX_KEYS:
                     raise RemediationError(f"it has {len(key_ids)} keys, the most there can be: delete one first")
-                draft.add(create_key(finding_id, user, draft.secrets), key_ids)
+                draft.add(create_key(finding_id, user, draft.secrets, _why(finding)), key_ids)
         slot = {"UserName": user, "AccessKeyId": key}
         off = "" if state == "Inactive" else deactivate_key(finding_id, slot).id
-        why = [issued[key].event_id] if key in issued else []
+        why = _why(finding, issued.get(key))
         draft.add(delete_key(finding_id, slot, after=off, why=why), state)
 
 
@@ -249,7 +256,7 @@ def _renew_passwords(draft: Draft, finding: Finding, changes: Sequence[Change]) 
         with draft.refusing(finding.finding_id, f"password of user {one.name}"):
             state = draft.read("UpdateLoginProfile", {"UserName": one.name})
             if state is not None:
-                for step, found in reset_password(finding.finding_id, one.name, state, draft.secrets):
+                for step, found in reset_password(finding.finding_id, one.name, state, draft.secrets, _why(finding)):
                     draft.add(step, found)
 
 

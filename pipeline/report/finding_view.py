@@ -56,6 +56,7 @@ class StepView:
     python: tuple[str, ...]
     warning: str
     reversible: bool
+    changes: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,4 +217,5 @@ def _view_step(step_id: str, entry: Mapping[str, Any] | None) -> StepView:
         _lines(entry.get("python")),
         str(entry.get("warning") or ""),
         entry.get("inverse") is not None,
+        str(entry.get("changes") or ""),
     )
