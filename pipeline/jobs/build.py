@@ -121,7 +121,7 @@ def _build_models(
     extensions = policy_extensions(store, seeds, given or kept_snapshot(lake), kept_own_calls(lake))
     clock = _Clock(progress)
     progress.start(_STAGE, len(models) + len(extensions) + 2, "models")
-    with open_engine(str(scratch / "build.duckdb"), BUILD_LIMITS, scratch=scratch) as connection:
+    with open_engine(":memory:", BUILD_LIMITS, scratch=scratch) as connection:
         build = Build(
             connection=connection,
             models=models,

@@ -36,7 +36,7 @@ from pipeline.models.store import STATE_NAME, ModelState, ModelStore, read_state
 from pipeline.models.writing import ModelWriter
 
 RUN_EVENTS = 1_000_000
-"""Events that one statement of a by-date model may read: bounds memory whatever the lake's size."""
+"""Rows that one statement of a by-date model may read: bounds memory whatever the lake's size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,7 @@ class Build:
     states: dict[str, ModelState] = field(default_factory=dict)
     before: dict[str, ModelState] = field(default_factory=dict)
     columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    stored: dict[str, str] = field(default_factory=dict)
     result: BuildResult = field(default_factory=BuildResult)
     writer: ModelWriter = field(init=False)
 
@@ -211,6 +212,7 @@ class Build:
             self._blame_header(model)
             raise self._error(model, str(error)) from error
         self.columns[model.name] = tuple(self.connection.table(model.name).columns)
+        self.stored[model.name] = header.stored
 
     def _build_view(self, model: Model, change: Change, digest: str) -> None:
         self.connection.execute(f"create view {model.name} as {model.sql}")
@@ -223,7 +225,9 @@ class Build:
             return
         days = spread_change(change, 0, known_dates=self.lake.event_dates)
         if not dated:
-            audit_grain(self.connection, model, model.name)
+            # Without dates a view over the events is the whole lake: what it costs, who asks it pays.
+            if "lake_events" not in model.header.inputs:
+                audit_grain(self.connection, model, model.name)
             return
         for run in split_dates(days, dict(self.lake.event_dates), limit=RUN_EVENTS):
             audit_grain(self.connection, model, model.name, where=f"event_date in ({date_list(run)})")
@@ -284,7 +288,7 @@ class Build:
         rebuild = spread_change(change, header.lookback_days, known_dates=known)
         self.states[model.name] = ModelState(digest, self.lake.batch_number)
         self.changes[model.name] = EVERYTHING if change.is_whole else Change(rebuild)
-        runs: list[list[date]] = split_dates(rebuild, dict(known), limit=RUN_EVENTS)
+        runs = split_dates(rebuild, self._weights(model, rebuild), limit=RUN_EVENTS)
         if kept is None and not runs:
             runs = [[]]
         if kept is not None and not runs:
@@ -302,6 +306,20 @@ class Build:
             register_relation(self.connection, f"kept_{model.name}", kept)
             parts.append(f"from kept_{model.name} where not ({_in_dates(rebuild)})")
         self.connection.execute(f"create view {model.name} as {' union all by name '.join(parts)}")
+
+    def _weights(self, model: Model, rebuild: Iterable[date]) -> dict[date, int]:
+        """Rows of the model's inputs by date; a view over the lake has as many as the lake, without counting them."""
+        dated = [name for name in model.header.inputs if "event_date" in self.columns[name]]
+        if not dated or any(self.stored.get(name, "no") == "no" for name in dated):
+            return dict(self.lake.event_dates)
+        weights: dict[date, int] = {}
+        for name in dated:
+            counts = self.connection.sql(
+                f"select event_date, count(*) as rows from {name} where {_in_dates(rebuild)} group by event_date"  # noqa: S608
+            ).to_arrow_table()
+            for row in counts.to_pylist():
+                weights[row["event_date"]] = weights.get(row["event_date"], 0) + row["rows"]
+        return weights
 
     def _build_run(self, model: Model, run: list[date], number: int) -> str:
         """Make one run of dates of a by-date model; returns the table that holds its rows."""

@@ -3,7 +3,6 @@
 -- grain:   one row per (recipient_account_id, event_id)
 -- order:   recipient_account_id, event_id
 -- inputs:  lake_events, stg_duplicate_deliveries
--- stored:  full
 -- columns: delivery_count    copies delivered
 --          distinct_count    different records among them
 --          first_event_date  earliest date that a copy claims
