@@ -75,21 +75,27 @@ def test_writing_goes_on_while_the_connection_works() -> None:
 def test_a_failed_write_fails_the_build() -> None:
     """It is raised no later than at the end, and what comes after it is not reported as written."""
     store = RefusingStore()
-    with pytest.raises(LakeError, match="no space left"), _connection() as connection:
-        with ModelWriter(connection, store) as writer:
-            _add(writer, "int_a", "one")
-            _add(writer, "int_refused", "two")
-            writer.finish()
+    with (
+        pytest.raises(LakeError, match="no space left"),
+        _connection() as connection,
+        ModelWriter(connection, store) as writer,
+    ):
+        _add(writer, "int_a", "one")
+        _add(writer, "int_refused", "two")
+        writer.finish()
     assert list(store.tables) == ["int_a"]
 
 
 def test_after_an_error_elsewhere_nothing_is_left_running() -> None:
     """Leaving by an exception waits for the write that was begun."""
     store = MemoryStore()
-    with pytest.raises(ValueError, match="a model failed"), _connection() as connection:
-        with ModelWriter(connection, store) as writer:
-            _add(writer, "int_a", "one")
-            writer.finish()
-            raise ValueError("a model failed")
+    with (
+        pytest.raises(ValueError, match="a model failed"),
+        _connection() as connection,
+        ModelWriter(connection, store) as writer,
+    ):
+        _add(writer, "int_a", "one")
+        writer.finish()
+        raise ValueError("a model failed")
     assert list(store.tables) == ["int_a"]
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("models")]
