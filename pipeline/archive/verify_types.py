@@ -33,13 +33,18 @@ SOUND = (Verdict.VERIFIED, Verdict.PENDING)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """A bucket and a key: where CloudTrail delivered an object, whatever copy of it is read."""
+    """A bucket and a key: where CloudTrail delivered an object, whatever copy of it is read.
+
+    A copy in a folder has the folder's URI, which ends with a slash, for a bucket; what lies in no source has none, and
+    its whole URI for a key.
+    """
 
     bucket: str
     key: str
 
     def __str__(self) -> str:
-        return f"s3://{self.bucket}/{self.key}"
+        is_plain = not self.bucket or self.bucket.startswith("file://")
+        return f"{self.bucket}{self.key}" if is_plain else f"s3://{self.bucket}/{self.key}"
 
 
 @dataclass(frozen=True, slots=True, order=True)

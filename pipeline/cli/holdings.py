@@ -37,6 +37,7 @@ def show_status(status: LakeStatus, *, as_json: bool) -> None:
     ):
         if counts:
             say(f"{word}: " + ", ".join(f"{count:,} {name}" for name, count in counts.items()))
+    say(_describe_chain(status))
     rows = [
         [
             row.account_id,
@@ -51,6 +52,12 @@ def show_status(status: LakeStatus, *, as_json: bool) -> None:
     show_table(["account", "region", "archives", "events", "first event", "last event"], rows)
     _show_days(status)
     say(f"Models built: {len(status.models)}" if status.models else "No models are built: policytrail build")
+
+
+def _describe_chain(status: LakeStatus) -> str:
+    if status.ledger_broken_at is not None:
+        return f"The ledger was tampered with: the hash chain does not hold from row {status.ledger_broken_at:,} on"
+    return f"Ledger: {status.ledger_row_count:,} rows, hash chain intact, ends with {status.ledger_chain_sha256}"
 
 
 def _show_days(status: LakeStatus) -> None:

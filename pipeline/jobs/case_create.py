@@ -20,7 +20,9 @@ from pipeline.archive import inflate_archive, parse_digest
 from pipeline.errors import PipelineError, SourceError, UsageError
 from pipeline.finding import Finding, format_time
 from pipeline.jobs.case_format import pack_case, render_json
+from pipeline.jobs.case_ledger import describe_ledger
 from pipeline.jobs.explain import read_findings
+from pipeline.jobs.lake_access import open_job_lake
 from pipeline.jobs.query import run_query
 from pipeline.jobs.raw_records import listed_from_row
 from pipeline.jobs.verify_digests import describe_need
@@ -137,7 +139,7 @@ class _Case:
         digest_rows = self._ledger(lake_path, {row["digest_uri"] for row in cited if row["digest_uri"]})
         for row in digest_rows:
             self._add_digest(row)
-        self.members["ledger.json"] = render_json([_plain(row) for row in [*cited, *digest_rows]])
+        self._add_ledger(lake_path, [*cited, *digest_rows])
         for event in events:
             member = names[event["archive_uri"], event["archive_version"]]
             self.events.append(_plain(event) | {"member": member})
@@ -165,6 +167,15 @@ class _Case:
             return
         self.members["report.html"] = file.read_bytes()
 
+    def _add_ledger(self, lake_path: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        history = open_job_lake(lake_path, self.settings).ledger_history()
+        found = describe_ledger(history, {(row["archive_uri"], row["archive_version"]) for row in rows})
+        if not found["head"]["is_intact"]:
+            self.notes.append(
+                "the lake's ledger was tampered with: its hash chain does not hold; see policytrail status"
+            )
+        self.members["ledger.json"] = render_json(found)
+
     def _ledger(self, lake_path: str, uris: Iterable[str]) -> list[dict[str, Any]]:
         text = _quote(sorted(uris))
         statement = f"select * from archives where archive_uri in ({text}) order by archive_key, archive_version"  # noqa: S608 - quoted
@@ -177,7 +188,7 @@ class _Case:
         if hashlib.sha256(data).hexdigest() != row["archive_sha256"]:
             raise SourceError(f"{row['archive_uri']} is not what was ingested: its SHA-256 is another")
         self.members[name] = data
-        names = ("verification", "digest_uri", "archive_version", "archive_key")
+        names = ("verification", "digest_uri", "archive_version", "archive_key", "archive_sha256")
         self.archives.append(
             {"member": name, "uri": row["archive_uri"], "inflated_sha256": row["inflated_sha256"]}
             | {item: row[item] for item in names}

@@ -20,6 +20,8 @@ from pipeline.archive import Digest, Keyring, LogFile, inflate_archive, parse_di
 from pipeline.errors import ArchiveError, UsageError
 from pipeline.finding import FINDINGS_SCHEMA
 from pipeline.jobs.case_format import unpack_case
+from pipeline.jobs.case_ledger import check_ledger
+from pipeline.jobs.case_records import compare_record
 from pipeline.jobs.verify_keys import read_keys
 from pipeline.settings import Caps, Settings
 
@@ -91,6 +93,7 @@ def verify_case(file: Path, settings: Settings, *, keys_file: Path | None = None
     checker = _Checker(manifest, members, found, settings.caps)
     checker.check_digests(keyring)
     checker.check_archives()
+    checker.check_ledger()
     checker.check_events()
     checker.check_findings()
     return found
@@ -115,7 +118,8 @@ class _Checker:
         self.caps = caps
         self.good_digests: list[Digest] = []
         self.buffers: dict[str, bytes] = {}
-        self.proved: set[tuple[str, str, int]] = set()
+        self.hashes: dict[str, str] = {}
+        self.proved: dict[tuple[str, str, int], tuple[Any, Any]] = {}
 
     def check_digests(self, keyring: Keyring) -> None:
         """Signatures, with the metadata that stands beside each digest."""
@@ -152,6 +156,7 @@ class _Checker:
         data = self.members.get(item["member"])
         if data is None:
             return "its bytes are not in the case"
+        self.hashes[item["member"]] = hashlib.sha256(data).hexdigest()
         try:
             buffer = inflate_archive(data, self.caps)
         except ArchiveError as error:
@@ -166,6 +171,16 @@ class _Checker:
         if any(_is_named(item["uri"], log_file) for log_file in named.get(sha256, ())):
             return ""
         return "no digest in the case with a good signature names it with this hash"
+
+    def check_ledger(self) -> None:
+        """The ledger's rows by their hash chain, and against the bytes in the case."""
+        archives = [dict(item) | {"archive_sha256": self.hashes.get(item["member"])} for item in self._manifested()]
+        for subject, problem in check_ledger(self.members.get("ledger.json"), archives):
+            self._note(subject, "ledger", problem)
+
+    def _manifested(self) -> Sequence[Mapping[str, Any]]:
+        found: Sequence[Mapping[str, Any]] = self.manifest["archives"]
+        return found
 
     def check_events(self) -> None:
         """Each cited event's record, cut out of the raw bytes again."""
@@ -187,9 +202,11 @@ class _Checker:
         sha256 = hashlib.sha256(raw).hexdigest()
         if sha256 != item["record_sha256"]:
             return "the record's SHA-256 is another"
-        if _event_id(raw) not in (item["event_id"], None) and item["event_id"] != f"sha256:{sha256}":
-            return "the record is of another event"
-        self.proved.add((item["recipient_account_id"], item["event_id"], int(item["record_index"])))
+        other = compare_record(raw, item, sha256)
+        if other:
+            return f"the record is of another event: its {other} is another"
+        key = (item["recipient_account_id"], item["event_id"], int(item["record_index"]))
+        self.proved[key] = (item.get("event_name"), item.get("event_time"))
         return ""
 
     def check_findings(self) -> None:
@@ -197,20 +214,25 @@ class _Checker:
         try:
             document = json.loads(self.members.get("findings.json", b""))
             cited = [
-                (finding["finding_id"], event["recipient_account_id"], event["event_id"], event["record_index"])
+                (
+                    f"{finding['finding_id']}: {event['event_id']}",
+                    (event["recipient_account_id"], event["event_id"], event["record_index"]),
+                    (event["event_name"], event["event_time"]),
+                )
                 for finding in document["findings"]
                 for event in finding["evidence"]
             ]
             is_known = document["schema"] == FINDINGS_SCHEMA
+            names = [finding["finding_id"] for finding in document["findings"]]
         except (ValueError, KeyError, TypeError, RecursionError):
             self._note("findings.json", "findings", "it is no findings.json")
             return
-        lacking = sorted(
-            {f"{name}: {event}" for name, *key in cited if tuple(key) not in self.proved for event in key[1:2]}
-        )
+        lacking = sorted({name for name, key, told in cited if self.proved.get(key) != told})
         problem = "" if is_known else "it is of another schema"
+        if sorted(names) != sorted(self.found.findings):
+            problem = "the manifest names other findings"
         if lacking:
-            problem = f"{len(lacking)} cited events are not proved by the case: {', '.join(map(str, lacking[:5]))}"
+            problem = f"{len(lacking)} cited events are not proved by the case: {', '.join(lacking[:5])}"
         self._note("findings.json", "findings", problem)
 
     def _note(self, subject: str, kind: str, problem: str) -> None:
@@ -222,13 +244,3 @@ def _is_named(uri: str, log_file: LogFile) -> bool:
     if uri.startswith("s3://"):
         return uri == f"s3://{log_file.bucket}/{log_file.key}"
     return unquote(uri).rpartition("/")[2] == log_file.key.rpartition("/")[2]
-
-
-def _event_id(raw: bytes) -> str | None:
-    """eventID as the record states it; ``None`` where it cannot be parsed: its hash still tells it."""
-    try:
-        record = json.loads(raw)
-    except (ValueError, RecursionError):
-        return None
-    found = record.get("eventID") if isinstance(record, dict) else None
-    return found if isinstance(found, str) else None

@@ -20,6 +20,7 @@ from pipeline.jobs.ingest_retry import select_current
 from pipeline.jobs.lake_access import open_job_lake
 from pipeline.jobs.quarantine import count_reasons
 from pipeline.lake.lake import Lake
+from pipeline.lake.ledger import CHAIN_START, find_chain_break
 from pipeline.settings import Settings
 
 _PLACE = ["account_id", "region"]
@@ -71,6 +72,9 @@ class LakeStatus:
         days: per account, region and delivery date.
         gaps: delivery dates without archives, between dates with some.
         models: models that are built.
+        ledger_row_count: rows of the ledger, verdicts and retries included.
+        ledger_chain_sha256: its hash chain after the last row: whoever writes it down can tell later that none changed.
+        ledger_broken_at: position of the first row whose hash does not follow from those before; ``None`` where all do.
     """
 
     lake: str
@@ -90,6 +94,9 @@ class LakeStatus:
     days: tuple[DayRow, ...]
     gaps: tuple[Gap, ...]
     models: tuple[str, ...]
+    ledger_row_count: int
+    ledger_chain_sha256: str
+    ledger_broken_at: int | None
 
 
 def lake_status(lake_path: str | os.PathLike[str], settings: Settings) -> LakeStatus:
@@ -106,7 +113,7 @@ def lake_status(lake_path: str | os.PathLike[str], settings: Settings) -> LakeSt
         UsageError: there is no lake.
     """
     lake = open_job_lake(lake_path, settings)
-    ledger = lake.ledger()
+    ledger, history = lake.ledger(), lake.ledger_history()
     snapshot = lake.snapshot()
     dates = snapshot.dates
     days = summarise_days(ledger)
@@ -128,6 +135,9 @@ def lake_status(lake_path: str | os.PathLike[str], settings: Settings) -> LakeSt
         days=days,
         gaps=find_gaps(days),
         models=tuple(lake.list_models()),
+        ledger_row_count=history.num_rows,
+        ledger_chain_sha256=history.column("chain_sha256")[-1].as_py() if history.num_rows else CHAIN_START,
+        ledger_broken_at=find_chain_break(history),
     )
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.lake.event_files import write_event_files
     from pipeline.lake.lake import Lake, open_lake_tables
     from pipeline.lake.layout import LakeLocation, locate_lake
-    from pipeline.lake.ledger import KnownVersions, find_chain_break
+    from pipeline.lake.ledger import CHAIN_START, KnownVersions, find_chain_break, follows_chain
     from pipeline.lake.parquet import FileAction
     from pipeline.lake.snapshot import LakeSnapshot, SnapshotFile
 
@@ -32,12 +32,15 @@ _HOMES = {
     "QUARANTINE_ROWS": "batch",
     "SnapshotFile": "snapshot",
     "count_new_events": "distinct",
+    "CHAIN_START": "ledger",
     "find_chain_break": "ledger",
+    "follows_chain": "ledger",
     "locate_lake": "layout",
     "open_lake_tables": "lake",
     "write_event_files": "event_files",
 }
 __all__ = [
+    "CHAIN_START",
     "LEDGER_ROWS",
     "QUARANTINE_ROWS",
     "BatchPart",
@@ -50,6 +53,7 @@ __all__ = [
     "SnapshotFile",
     "count_new_events",
     "find_chain_break",
+    "follows_chain",
     "locate_lake",
     "open_lake_tables",
     "write_event_files",

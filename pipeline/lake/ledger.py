@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -26,6 +26,10 @@ FINAL_OUTCOMES = ("committed", "empty", "quarantined", "skipped")
 # A moved folder must give the same chain: nothing that names its place is hashed.
 _PLACE_COLUMNS = {"archive_uri", "source_uri", "digest_uri", "detail", "chain_sha256"}
 _HASHED_COLUMNS = [field.name for field in ARCHIVES if field.name not in _PLACE_COLUMNS]
+
+
+CHAIN_START = "0" * 64
+"""What the first row's chain follows."""
 
 
 def number_rows(rows: pa.Table, batch_number: int, chain: str) -> tuple[pa.Table, str]:
@@ -53,7 +57,7 @@ def number_rows(rows: pa.Table, batch_number: int, chain: str) -> tuple[pa.Table
     return table.set_column(position, ARCHIVES.field(position), pa.array(links, pa.string())), chain
 
 
-def find_chain_break(ledger: pa.Table, chain: str = "0" * 64) -> int | None:
+def find_chain_break(ledger: pa.Table, chain: str = CHAIN_START) -> int | None:
     """Position of the first row whose chain does not follow from the rows before it.
 
     Args:
@@ -70,6 +74,21 @@ def find_chain_break(ledger: pa.Table, chain: str = "0" * 64) -> int | None:
         if chain != stated[position]:
             return position
     return None
+
+
+def follows_chain(row: Mapping[str, Any], chain: str) -> bool:
+    """Whether one ledger row is the one that its ``chain_sha256`` was made of.
+
+    Args:
+        row: its columns; dates and times may stand in ISO 8601.
+        chain: ``chain_sha256`` of the row before.
+    """
+    if not all(name in row for name in _HASHED_COLUMNS):
+        return False
+    try:
+        return _link(chain, tuple(row[name] for name in _HASHED_COLUMNS)) == row.get("chain_sha256")
+    except (TypeError, ValueError, RecursionError, UnicodeEncodeError):
+        return False
 
 
 def _hashed_values(rows: pa.Table) -> Iterator[tuple[Any, ...]]:

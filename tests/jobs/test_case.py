@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import io
 import json
+import shutil
 import tarfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +21,7 @@ from pipeline.jobs.case_create import CaseReport, create_case
 from pipeline.jobs.case_format import MANIFEST, pack_case, unpack_case
 from pipeline.jobs.case_verify import verify_case
 from pipeline.jobs.run import RunRequest, run_once
+from pipeline.jobs.status import lake_status
 from pipeline.settings import Settings
 from tests.signed_corpus import ACCOUNTS, HOUR, REGIONS, START, make_corpus
 
@@ -140,7 +146,7 @@ def test_a_case_holds_what_the_finding_rests_on(case: tuple[Path, CaseReport, Pa
         found = verify_case(file, Settings(), keys_file=keys_file)
         assert (found.exit_code, [item for item in found.checks if not item.is_good]) == (0, [])
         assert bool(found.notes) == (keys_file is None), "keys from the case itself are a note"
-        assert {item.kind for item in found.checks} == {"member", "digest", "archive", "event", "findings"}
+        assert {item.kind for item in found.checks} == {"member", "digest", "archive", "ledger", "event", "findings"}
 
 
 def test_a_case_is_not_overwritten_and_needs_known_findings(case: tuple[Path, CaseReport, Path]) -> None:
@@ -160,9 +166,6 @@ def forge(file: Path, change: str) -> bytes:
     facts = {name: value for name, value in manifest.items() if name not in ("schema", "members")}
     if change == "archive":
         item = facts["archives"][0]
-        import gzip
-        import hashlib
-
         inflated = gzip.decompress(members[item["member"]]).replace(b"PutRolePolicy", b"GetRolePolicy")
         members[item["member"]] = gzip.compress(inflated)
         item["inflated_sha256"] = hashlib.sha256(inflated).hexdigest()
@@ -177,6 +180,37 @@ def forge(file: Path, change: str) -> bytes:
         document = json.loads(members["findings.json"])
         document["findings"][0]["evidence"][0]["event_id"] = "invented"
         members["findings.json"] = json.dumps(document).encode()
+    elif change in ("finding_name", "finding_time"):
+        document = json.loads(members["findings.json"])
+        document["findings"][0]["evidence"][0]["event_" + change[8:]] = "2026-03-01T00:00:00Z"
+        members["findings.json"] = json.dumps(document).encode()
+    elif change == "manifest_findings":
+        facts["findings"] = ["another"]
+    elif change == "event_name":
+        facts["events"][0]["event_name"] = "GetRolePolicy"
+    elif change == "event_time":
+        facts["events"][0]["event_time"] = "2026-03-01T00:00:00Z"
+    elif change == "swapped":
+        item = facts["archives"][0]
+        other = gzip.compress(b'{"Records":[]}')
+        members[item["member"]] = other
+        item |= {"archive_sha256": hashlib.sha256(other).hexdigest(), "verification": None}
+        item["inflated_sha256"] = hashlib.sha256(b'{"Records":[]}').hexdigest()
+    elif change.startswith("ledger"):
+        document = json.loads(members["ledger.json"])
+        if change == "ledger_row":
+            document["rows"][0]["record_kept_count"] = 7
+        elif change == "ledger_verdict":
+            document["rows"][0]["verification"] = "mismatch"
+        elif change == "ledger_chain":
+            document["rows"][0]["previous_chain_sha256"] = "0" * 64
+        elif change == "ledger_head":
+            document["head"]["is_intact"] = False
+        elif change == "ledger_row_gone":
+            document["rows"] = []
+        elif change == "ledger_row_twice":
+            document["rows"] = [document["rows"][0] | {"record_kept_count": 7}, *document["rows"]]
+        members["ledger.json"] = b"" if change == "ledger_gone" else json.dumps(document).encode()
     elif change == "digest_gone":
         del members[facts["digests"][0]["member"]]
     return pack_case(members, facts)
@@ -185,7 +219,20 @@ def forge(file: Path, change: str) -> bytes:
 @pytest.mark.parametrize(
     ("change", "kinds"),
     [
-        ("archive", {"archive", "event", "findings"}),
+        ("archive", {"archive", "ledger", "event", "findings"}),
+        ("swapped", {"ledger", "event", "findings"}),
+        ("event_name", {"event", "findings"}),
+        ("event_time", {"event", "findings"}),
+        ("finding_name", {"findings"}),
+        ("manifest_findings", {"findings"}),
+        ("finding_time", {"findings"}),
+        ("ledger_row", {"ledger"}),
+        ("ledger_verdict", {"ledger"}),
+        ("ledger_chain", {"ledger"}),
+        ("ledger_head", {"ledger"}),
+        ("ledger_row_gone", {"ledger"}),
+        ("ledger_row_twice", {"ledger"}),
+        ("ledger_gone", {"ledger"}),
         ("signature", {"digest", "archive"}),
         ("event", {"event", "findings"}),
         ("record", {"event", "findings"}),
@@ -201,3 +248,51 @@ def test_a_forged_case_fails(case: tuple[Path, CaseReport, Path], tmp_path: Path
     found = verify_case(forged, Settings(), keys_file=keys)
     assert found.exit_code == 3
     assert {item.kind for item in found.checks if not item.is_good} == kinds
+
+
+@pytest.mark.parametrize("change", ["changed", "gone", "added", "manifest"])
+def test_a_case_that_was_edited_fails(case: tuple[Path, CaseReport, Path], tmp_path: Path, change: str) -> None:
+    """A member with other bytes, without one, with one more; a manifest with another hash."""
+    file, _, keys = case
+    data = file.read_bytes()
+    if change == "changed":
+        data = rebuild(data, **{"report.html": b"<p>Nothing happened.</p>"})
+    elif change == "gone":
+        data = rebuild(data, **{"report.html": None})
+    elif change == "manifest":
+        with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+            stream = tar.extractfile(MANIFEST)
+            assert stream is not None
+            manifest = json.loads(stream.read())
+        manifest["members"][0]["sha256"] = "0" * 64
+        data = rebuild(data, **{MANIFEST: json.dumps(manifest).encode()})
+    else:
+        buffer = io.BytesIO(data)
+        with tarfile.open(fileobj=buffer, mode="a") as tar:
+            tar.addfile(tarfile.TarInfo("../report.html"), io.BytesIO())
+        data = buffer.getvalue()
+    edited = tmp_path / "edited.tar"
+    edited.write_bytes(data)
+    found = verify_case(edited, Settings(), keys_file=keys)
+    assert found.exit_code == 3
+    assert "member" in {item.kind for item in found.checks if not item.is_good}
+
+
+def test_a_ledger_that_was_tampered_with_is_told(case: tuple[Path, CaseReport, Path], tmp_path: Path) -> None:
+    """One count changed in the lake's own table: status names the row, a case made of it says so and fails."""
+    file, made, keys = case
+    lake = tmp_path / "lake"
+    shutil.copytree(file.parent / "lake", lake)
+    before = lake_status(lake, Settings())
+    assert (before.ledger_broken_at, before.ledger_row_count > 4, len(before.ledger_chain_sha256)) == (None, True, 64)
+    (path,) = [path for path in (lake / "archives").rglob("*.parquet") if pq.read_metadata(path).num_rows > 4]
+    table = pq.read_table(path)
+    at = table.schema.get_field_index("record_kept_count")
+    counts = table.column(at).to_pylist()
+    counts[2] += 1
+    pq.write_table(table.set_column(at, table.schema.field(at), pa.array(counts, table.schema.field(at).type)), path)
+    assert lake_status(lake, Settings()).ledger_broken_at == 2
+    again = create_case(str(lake), made.findings, tmp_path / "case.tar", Settings(), keys_file=keys)
+    assert any("ledger was tampered with" in note for note in again.notes)
+    failed = [item for item in verify_case(again.file, Settings(), keys_file=keys).checks if not item.is_good]
+    assert "ledger.json" in {item.subject for item in failed}
