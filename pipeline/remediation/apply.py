@@ -121,7 +121,12 @@ class _Run:
         if done is None:
             return f"it comes after step {step.after}, which is not done"
         until = done + timedelta(days=step.wait_days)
-        return "" if self.now >= until else f"days of grace end at {until:%Y-%m-%d %H:%M} UTC: apply again then"
+        # Without days of grace the other step may have been done a moment ago, in this very run.
+        return (
+            ""
+            if not step.wait_days or self.now >= until
+            else f"days of grace end at {until:%Y-%m-%d %H:%M} UTC: apply again then"
+        )
 
     def _make_call(self, step: Step) -> Outcome:
         call = {"service": step.service, "operation": step.operation}

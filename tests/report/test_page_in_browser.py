@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from pathlib import Path
 
-from pipeline.report import render_report
+from pipeline.report import render_posture_page, render_report
 from tests.hostile_values import HOSTILE, MARKER, MARKER_URL, MARKUP, STYLE
 from tests.report.browser import Visit, listen, needs_chromium, visit
 from tests.report.hostile_input import make_hostile_input
@@ -94,3 +94,20 @@ def test_the_policy_alone_would_stop_what_escaping_let_through(tmp_path: Path) -
         assert [path for path in server.paths if MARKER in path] == []
     assert read_title(page) == "PolicyTrail: 3 findings"
     assert any("Content Security Policy" in line for line in page.console)
+
+
+@needs_chromium
+def test_hostile_names_in_the_posture_page_run_nothing_and_load_nothing(tmp_path: Path) -> None:
+    """Users and roles of every hostile name: the title stays, nothing is asked for, the policy is not called upon."""
+    with listen() as server:
+        values = [value.replace(MARKER_URL, f"{server.url}/{MARKER}") for value in HOSTILE.values()]
+        entry = {"status": "fail", "severity": "high"}
+        checks = [
+            entry | {"id": value, "resource": value, "detail": value, "evidence": {value: value}} for value in values
+        ]
+        server.pages["/posture.html"] = render_posture_page({"account_id": "111122223333", "checks": checks})
+        page = visit(f"{server.url}/posture.html", tmp_path)
+        assert server.paths == ["/posture.html"]
+    assert read_title(page) == f"PolicyTrail posture: {len(values)} weak points"
+    assert page.console == []
+    assert page.requested == []
