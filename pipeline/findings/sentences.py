@@ -96,7 +96,8 @@ def write_summary(row: Mapping[str, Any]) -> str:
 
 
 def _target(row: Mapping[str, Any]) -> str:
-    named = short_name(row["target_arn"]) if row["target_arn"] else f"a {row['target_kind']} that the record hides"
+    kind = "principal" if row["target_kind"] == "unknown" else row["target_kind"].replace("_", " ")
+    named = short_name(row["target_arn"]) if row["target_arn"] else f"a {kind} that the record hides"
     others = row["target_count"] - 1
     return named if others < 1 else f"{named} and {others} other target{'s' if others > 1 else ''}"
 

@@ -45,6 +45,14 @@ ROLE_SESSION = "arn:aws:sts::111122223333:assumed-role/deploy/ci"
             {"target_arn": "", "principal_arn": ROLE_SESSION},
             "assumed-role/deploy/ci granted a role that the record hides administrator rights and used them",
         ),
+        (
+            {"target_arn": "", "target_kind": "unknown"},
+            "user/alice granted a principal that the record hides administrator rights and used them",
+        ),
+        (
+            {"target_arn": "", "target_kind": "permission_set"},
+            "user/alice granted a permission set that the record hides administrator rights and used them",
+        ),
     ],
 )
 def test_title(members: dict[str, Any], title: str) -> None:
