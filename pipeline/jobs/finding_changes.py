@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 
 from pipeline.finding import Finding
 from pipeline.lake import Lake
+from pipeline.remediation.change import Change
 from pipeline.remediation.live_state import same_document
-from pipeline.remediation.revert import Change
 
 _SEED_ROLES = ("grant", "use", "issue")
 _WRITE_COLUMNS = (
@@ -164,7 +164,8 @@ def _read_sessions(lake: Lake, session_ids: Iterable[str]) -> dict[str, list[tup
 def _select(
     lake: Lake, model: str, columns: Sequence[str], column: str, values: Iterable[str], *, only: str = ""
 ) -> pa.Table:
-    wanted = pc.field(column).isin(pa.array(sorted(values), pa.string()))
-    if only:
-        wanted = wanted & pc.field(only)
-    return lake.read_model(model).to_table(columns=list(columns), filter=wanted)
+    names, model_rows = sorted(values), lake.read_model(model)
+    if not names:
+        return model_rows.schema.empty_table().select(list(columns))
+    wanted = pc.field(column).isin(pa.array(names, pa.string()))
+    return model_rows.to_table(columns=list(columns), filter=wanted & pc.field(only) if only else wanted)

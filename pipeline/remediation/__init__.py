@@ -20,19 +20,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pipeline.remediation.account_state import AccountState, read_account, read_saved
     from pipeline.remediation.apply import Outcome, apply_plan, check_plan, rollback_plan
+    from pipeline.remediation.change import Change
     from pipeline.remediation.clients import Account, DeniedError, GoneError
     from pipeline.remediation.finding_plan import plan_entries, plan_findings
     from pipeline.remediation.journal import Journal, OwnCall, request_ids
     from pipeline.remediation.plan_page import render_plan
     from pipeline.remediation.posture import Check, JudgeRole, check_posture, render_posture
     from pipeline.remediation.posture_plan import plan_posture
-    from pipeline.remediation.revert import Change
     from pipeline.remediation.steps import Plan, Refusal, Step, read_plan
 
 _HOMES = {
     "Account": "clients",
     "AccountState": "account_state",
-    "Change": "revert",
+    "Change": "change",
     "Check": "posture",
     "DeniedError": "clients",
     "GoneError": "clients",

@@ -7,91 +7,29 @@ leaves: a ``Plan``. This module must never guess an earlier state: where it is u
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import RemediationError
 from pipeline.finding import Finding
+from pipeline.remediation.chain_credentials import own_keys, planted_users, renew_keys, renew_passwords, take_keys
+from pipeline.remediation.change import Change
 from pipeline.remediation.clients import Account
 from pipeline.remediation.contain import Named, name_principals, revoke_sessions, revoke_slot, why_untouchable
-from pipeline.remediation.credentials import MAX_KEYS, create_key, deactivate_key, delete_key, reset_password
-from pipeline.remediation.live_state import as_document, read_state
-from pipeline.remediation.revert import Change, Reader, recorded_state, revert_change
-from pipeline.remediation.steps import Plan, Refusal, Step, hash_state
+from pipeline.remediation.draft import Draft
+from pipeline.remediation.live_state import as_document
+from pipeline.remediation.revert import revert_change
+from pipeline.remediation.steps import Plan
 
-_KEY = re.compile(r"AKIA[A-Z0-9]{12,124}")
 _SURVIVES = (
     "Whatever a session did elsewhere stays: data that was read, resources that were started, keys of other accounts.",
     "Presigned URLs end with the credentials that signed them; a resource policy that names an outsider does not.",
     "Sessions made after the time in the Deny are not touched: close the way in (keys, trust) in the same plan.",
 )
 _UNSEEN = "Made from the finding alone: policytrail remediate plan reads the account and sets the time to now."
-
-
-@dataclass(slots=True)
-class Draft:
-    """A plan in the making.
-
-    Attributes:
-        account: ``None`` for entries made from findings alone.
-        now: end of the sessions that are revoked.
-        secrets: folder of new secrets.
-        documents: (target name, policy name or ``""`` for trust) -> the earlier state that the user gave.
-    """
-
-    account_id: str
-    account: Account | None
-    now: datetime
-    secrets: Path
-    documents: Mapping[tuple[str, str], Any]
-    steps: list[Step] = field(default_factory=list)
-    refused: list[Refusal] = field(default_factory=list)
-
-    def read(self, operation: str, parameters: Mapping[str, Any]) -> Any:
-        """Live state that a call would change; ``None`` without an account."""
-        return None if self.account is None else read_state(self.account, "iam", operation, parameters)
-
-    def reader(self, change: Change) -> Reader:
-        """What reads the live state of a change: the account, or what the recorded call left behind."""
-        return self.read if self.account is not None else lambda operation, _: recorded_state(change, operation)
-
-    def refuse(self, finding_id: str, subject: str, reason: str) -> None:
-        """Leave a subject alone, and say why."""
-        item = Refusal(finding_id, subject, reason)
-        if item not in self.refused:
-            self.refused.append(item)
-
-    @contextmanager
-    def refusing(self, finding_id: str, subject: str) -> Iterator[None]:
-        """Refuse a subject whose state cannot be read, or whose change cannot be undone; the plan goes on."""
-        try:
-            yield
-        except RemediationError as error:
-            self.refuse(finding_id, subject, str(error))
-
-    def add(self, step: Step, state: Any) -> None:
-        """Append a step unless another one makes the same call."""
-        if all((step.operation, step.parameters) != (done.operation, done.parameters) for done in self.steps):
-            for earlier in self.steps:
-                state = _after(earlier, step, state)
-            digest = "" if self.account is None else hash_state(state)
-            self.steps.append(replace(step, precondition_sha256=digest))
-
-
-def _after(earlier: Step, step: Step, state: Any) -> Any:
-    """What a step will find where an earlier one of the plan has written to the same slot."""
-    if (earlier.operation, step.operation) == ("UpdateAccessKey", "DeleteAccessKey"):
-        is_same = earlier.parameters["AccessKeyId"] == step.parameters["AccessKeyId"]
-        return earlier.parameters["Status"] if is_same else state
-    if (earlier.operation, step.operation) == ("PutUserPolicy", "DeleteUserPolicy"):
-        is_same = all(earlier.parameters[name] == step.parameters[name] for name in ("UserName", "PolicyName"))
-        return as_document(earlier.parameters["PolicyDocument"]) if is_same else state
-    return state
 
 
 def plan_findings(
@@ -125,14 +63,14 @@ def plan_findings(
     draft = Draft(account_id, account, now, secrets, documents or {})
     for finding in findings:
         own = changes.get(finding.finding_id, ())
-        owners = _own_keys(finding, own, (keys or {}).get(finding.finding_id, {}))
-        taken = _take_keys(draft, finding, own, owners)
-        for one in [*name_principals(finding), *_planted(own)]:
+        owners = own_keys(finding, own, (keys or {}).get(finding.finding_id, {}))
+        taken = take_keys(draft, finding, own, owners)
+        for one in [*name_principals(finding), *planted_users(own)]:
             _contain(draft, finding, one)
         for change in _first_of_each_slot(own):
             _revert(draft, finding.finding_id, change)
-        _renew_keys(draft, finding, own, owners, taken)
-        _renew_passwords(draft, finding, own)
+        renew_keys(draft, finding, own, owners, taken)
+        renew_passwords(draft, finding, own)
     return Plan(account_id, tuple(draft.steps), tuple(draft.refused), _SURVIVES, lake)
 
 
@@ -159,12 +97,6 @@ def plan_entries(
     return [replace(step, warning=f"{step.warning} {_UNSEEN}".strip()).to_json() for step in plan.steps]
 
 
-def _planted(changes: Sequence[Change]) -> list[Named]:
-    """Users that the chain made: sessions of their keys outlive the keys."""
-    made = [change for change in changes if change.event_name == "CreateUser" and change.target_name]
-    return [Named("User", change.target_name, change.account_id, change.target_name) for change in made]
-
-
 def _contain(draft: Draft, finding: Finding, one: Named) -> None:
     if one.account_id != draft.account_id:
         draft.refuse(finding.finding_id, one.subject, f"it is of account {one.account_id}: plan there")
@@ -182,82 +114,6 @@ def _contain(draft: Draft, finding: Finding, one: Named) -> None:
         draft.refuse(finding.finding_id, one.subject, reason)
     else:
         draft.add(revoke_sessions(finding, one, before=before, until=draft.now), before)
-
-
-def _issued(changes: Sequence[Change]) -> dict[str, Change]:
-    return {change.issued_key_id: change for change in changes if _KEY.fullmatch(change.issued_key_id)}
-
-
-def _own_keys(finding: Finding, changes: Sequence[Change], keys: Mapping[str, str]) -> dict[str, str]:
-    """Long-term keys that the chain names, signed with or issued -> their user, ``""`` where that is not known."""
-    named = [text for edge in finding.chain for text in (edge.source, edge.target) if _KEY.fullmatch(text)]
-    issued = {key: change.target_name for key, change in _issued(changes).items()}
-    return {**dict.fromkeys(named, ""), **keys, **issued}
-
-
-def _why(finding: Finding, change: Change | None = None) -> tuple[str, ...]:
-    """Events that a step rests on: the change that it undoes, else the finding's grants."""
-    if change is not None:
-        return (change.event_id,)
-    return tuple(dict.fromkeys(item.event_id for item in finding.evidence if item.role == "grant"))
-
-
-def _take_keys(draft: Draft, finding: Finding, changes: Sequence[Change], owners: Mapping[str, str]) -> dict[str, Any]:
-    """Deactivate the chain's long-term keys and those that it issued; returns key id -> its state before."""
-    issued, finding_id = _issued(changes), finding.finding_id
-    taken: dict[str, Any] = {}
-    for key, user in owners.items():
-        if not user:
-            draft.refuse(finding_id, f"key …{key[-4:]}", "the user it belongs to is not known")
-            continue
-        with draft.refusing(finding_id, f"key …{key[-4:]} of {user}"):
-            slot = {"UserName": user, "AccessKeyId": key}
-            state = draft.read("UpdateAccessKey", slot)
-            if draft.account is not None and state is None:
-                raise RemediationError("it is gone")
-            why = _why(finding, issued.get(key))
-            if state != "Inactive":
-                draft.add(deactivate_key(finding_id, slot, why), state)
-            taken[key] = state
-    return taken
-
-
-def _renew_keys(
-    draft: Draft, finding: Finding, changes: Sequence[Change], owners: Mapping[str, str], taken: Mapping[str, Any]
-) -> None:
-    """A new key for whom the old one was taken from, then delete what was taken, days later.
-
-    A key that the chain issued is nobody's to keep: it gets no successor. A planted user is deleted as a whole.
-    """
-    issued, finding_id = _issued(changes), finding.finding_id
-    planted = {one.name for one in _planted(changes)}
-    for key, state in taken.items():
-        user = owners[key]
-        if user in planted:
-            continue
-        with draft.refusing(finding_id, f"a new key for user {user}"):
-            if key not in issued:
-                key_ids = draft.read("CreateAccessKey", {"UserName": user})
-                if key_ids is not None and len(key_ids) >= MAX_KEYS:
-                    raise RemediationError(f"it has {len(key_ids)} keys, the most there can be: delete one first")
-                draft.add(create_key(finding_id, user, draft.secrets, _why(finding)), key_ids)
-        slot = {"UserName": user, "AccessKeyId": key}
-        off = "" if state == "Inactive" else deactivate_key(finding_id, slot).id
-        why = _why(finding, issued.get(key))
-        draft.add(delete_key(finding_id, slot, after=off, why=why), state)
-
-
-def _renew_passwords(draft: Draft, finding: Finding, changes: Sequence[Change]) -> None:
-    """Another password for each user of the chain who signs in to the console."""
-    taken = {change.target_name for change in changes if change.event_name in ("CreateUser", "CreateLoginProfile")}
-    for one in name_principals(finding):
-        if draft.account is None or one.kind != "User" or one.account_id != draft.account_id or one.name in taken:
-            continue
-        with draft.refusing(finding.finding_id, f"password of user {one.name}"):
-            state = draft.read("UpdateLoginProfile", {"UserName": one.name})
-            if state is not None:
-                for step, found in reset_password(finding.finding_id, one.name, state, draft.secrets, _why(finding)):
-                    draft.add(step, found)
 
 
 def _first_of_each_slot(changes: Sequence[Change]) -> list[Change]:

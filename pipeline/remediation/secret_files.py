@@ -15,7 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from pipeline.errors import UsageError
+from pipeline.errors import RemediationError, UsageError
+from pipeline.remediation.clients import failed_request_id
 from pipeline.remediation.steps import Step
 
 _CLASSES = "aA1!"
@@ -25,7 +26,8 @@ _CLASSES = "aA1!"
 class SecretFile:
     """The file of a step's secret, made before the call: a secret that has nowhere to go would be lost.
 
-    Leaving the block by an error removes the file: there is no secret then.
+    Leaving the block by an error removes the file: there is no secret then. One that was generated stays if the service
+    did not answer: it may be the password now.
     """
 
     def __init__(self, step: Step) -> None:
@@ -47,7 +49,8 @@ class SecretFile:
         """Close, and remove what stayed without a secret."""
         if self._handle is not None:
             os.close(self._handle)
-            if kind is not None:
+            is_unanswered = isinstance(error, RemediationError) and not failed_request_id(error)
+            if kind is not None and not (self._step.generated and is_unanswered):
                 Path(self._step.secret_file).unlink()
 
     def make_parameters(self) -> dict[str, str]:

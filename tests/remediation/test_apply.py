@@ -17,12 +17,12 @@ from botocore.validate import ParamValidator
 
 from pipeline.finding import DeltaSummary, Evidence, Finding, Principal, Target
 from pipeline.remediation.apply import apply_plan, check_plan, rollback_plan
+from pipeline.remediation.change import Change
 from pipeline.remediation.clients import Account
 from pipeline.remediation.finding_plan import plan_entries, plan_findings
 from pipeline.remediation.journal import Journal, request_ids
 from pipeline.remediation.live_state import read_state
 from pipeline.remediation.plan_page import render_plan
-from pipeline.remediation.revert import Change
 from pipeline.remediation.steps import Plan, hash_state, read_plan
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

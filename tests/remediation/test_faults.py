@@ -105,6 +105,27 @@ def test_a_call_whose_answer_is_lost_is_rolled_back_too(log: ApiLog, victim: Vic
     assert slots(account, victim, tmp_path) == before
 
 
+@pytest.mark.parametrize(("answer", "is_kept"), [("AccessDenied", False), (LOST, True)])
+def test_a_new_password_is_kept_only_where_it_may_be_the_password_now(
+    log: ApiLog, account: Account, unused: Callable[[str], str], tmp_path: Path, answer: str, is_kept: bool
+) -> None:
+    """Refused by the service, its file goes; without an answer it stays, for its owner alone, and in no journal."""
+    user = unused("user")
+    account.call("iam", "CreateUser", UserName=user)
+    account.call("iam", "CreateLoginProfile", UserName=user, Password="Made-up-1!")
+    finding = make_finding("pt-1", [f"arn:aws:iam::{ACCOUNT}:user/{user}"])
+    narrow, journal = Account(endpoint_url=log.url, attempts=1), Journal(tmp_path / "journal")
+    plan = plan_findings([finding], {}, account_id=ACCOUNT, account=narrow, now=MOMENT, secrets=tmp_path)
+    step = next(item for item in plan.steps if item.operation == "UpdateLoginProfile")
+    log.answer = lambda operation, _: answer if operation == "UpdateLoginProfile" else ""
+    assert only(apply_plan(plan, narrow, journal, confirmed=[step.id]), "failed") == [step.id]
+    secret = Path(step.secret_file)
+    assert secret.exists() is is_kept
+    if is_kept:
+        assert secret.read_text() == log.calls[-1].parameters["Password"]
+        assert secret.read_text() not in journal.path.read_text()
+
+
 def test_a_lost_answer_is_found_out_by_the_next_apply(log: ApiLog, victim: Victim, tmp_path: Path) -> None:
     """A process that died between call and journal: the next run sees that the account is in this state."""
     account, journal = Account(endpoint_url=log.url), Journal(tmp_path / "journal")
