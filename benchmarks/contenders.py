@@ -20,7 +20,7 @@ from pathlib import Path
 
 from benchmarks.peers import PROCESSES, run_chdb, run_duckdb, run_polars
 
-CHDB_FORMS = ("rows", "tuple", "array")
+CHDB_FORMS = ("rows", "tuple", "array", "processes")
 
 
 def run_policytrail(source: str, out: Path) -> int:

@@ -10,8 +10,11 @@ import gzip
 import json
 import shutil
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 
 from pipeline.jobs.simulate import simulate_archives
@@ -94,18 +97,8 @@ def take_part(corpus: Corpus, name: str, inflated_bytes: int, *, build: Path = B
 
 def make_trail(millions: int, *, build: Path = BUILD, events: int = SCALE_EVENTS) -> Corpus:
     """Return ``millions`` times ten days of trail, a million events each: a longer trail holds the shorter one."""
-    parts = [
-        make_corpus(
-            f"part-{number}",
-            events=events,
-            days=SCALE_DAYS,
-            layout="typical",
-            seed=SEED + number,
-            later_days=SCALE_DAYS * number,
-            build=build,
-        )
-        for number in range(millions)
-    ]
+    with ProcessPoolExecutor(max_workers=2, mp_context=get_context("forkserver")) as pool:
+        parts = list(pool.map(_make_trail_part, range(millions), repeat(build), repeat(events)))
     root = build / f"trail-{millions * events}"
     shutil.rmtree(root, ignore_errors=True)
     for part in parts:
@@ -114,6 +107,18 @@ def make_trail(millions: int, *, build: Path = BUILD, events: int = SCALE_EVENTS
     sizes = ("archives", "records", "stored_bytes", "inflated_bytes")
     _keep_facts(root, *(sum(getattr(part, name) for part in parts) for name in sizes))
     return _read_facts(root)
+
+
+def _make_trail_part(number: int, build: Path, events: int) -> Corpus:
+    return make_corpus(
+        f"part-{number}",
+        events=events,
+        days=SCALE_DAYS,
+        layout="typical",
+        seed=SEED + number,
+        later_days=SCALE_DAYS * number,
+        build=build,
+    )
 
 
 def _link(path: Path, target: Path) -> None:

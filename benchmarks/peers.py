@@ -1,14 +1,15 @@
 """The peers: DuckDB, embedded ClickHouse (chdb) and polars converting a folder of archives to Parquet.
 
 What enters: a folder. What leaves: Parquet files and the number of rows. Each keeps the 15 usual members, the free-form
-members as text, the identity and its session context; none hashes, sorts, or looks for duplicates. This module must
-never import a peer before it is asked for.
+members as text (polars cannot), the identity and its session context; none hashes, sorts, or looks for duplicates. This
+module must never import a peer before it is asked for.
 """
 
 from __future__ import annotations
 
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 PROCESSES = 2
 MEMBERS = (
@@ -33,7 +34,6 @@ FLAGS = ("readOnly", "managementEvent")
 IDENTITY = ("type", "principalId", "arn", "accountId", "accessKeyId", "userName", "invokedBy")
 
 CHDB_SETTINGS = {
-    "max_threads": PROCESSES,
     "output_format_parquet_compression_method": "'zstd'",
     # Nothing that the other contenders do not write either: these cost a tenth.
     "output_format_parquet_write_bloom_filter": 0,
@@ -73,17 +73,39 @@ def run_chdb(source: str, out: Path, *, form: str) -> int:
         source: the folder.
         out: where the Parquet file goes.
         form: ``rows`` reads typed rows (JSONEachRow), ``tuple`` cuts records out and extracts all members of each at
-            once, ``array`` extracts the whole array of records at once.
+            once, ``array`` extracts the whole array of records at once; ``processes`` is ``array`` in as many processes
+            as ours has workers, one thread each.
     """
+    if form == "processes":
+        return _run_chdb_processes(Path(source), out)
+    return _convert_with_chdb(Path(source), out / f"chdb-{form}.parquet", form, PROCESSES)
+
+
+def _run_chdb_processes(source: Path, out: Path) -> int:
+    """Each process takes every other archive, the largest first: links in a folder of its own."""
+    paths = sorted(source.rglob("*.json.gz"), key=lambda path: -path.stat().st_size)
+    for number, path in enumerate(paths):
+        link = out / f"chdb-{number % PROCESSES}" / f"{number}.json.gz"
+        link.parent.mkdir(exist_ok=True)
+        link.symlink_to(path.absolute())
+    # Not preloaded in a fork server: two forks of a loaded chdb take the same temporary folder.
+    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
+        parts = [
+            pool.submit(_convert_with_chdb, out / f"chdb-{part}", out / f"chdb-{part}.parquet", "array", 1)
+            for part in range(PROCESSES)
+        ]
+        return sum(part.result() for part in parts)
+
+
+def _convert_with_chdb(source: Path, target: Path, form: str, threads: int) -> int:
     import chdb
     import pyarrow.parquet as pq
 
-    folder, target = Path(source).absolute(), f"{out.absolute()}/chdb-{form}.parquet"
-    settings = CHDB_SETTINGS | (CHDB_ROW_SETTINGS if form == "rows" else {})
+    settings = CHDB_SETTINGS | {"max_threads": threads} | (CHDB_ROW_SETTINGS if form == "rows" else {})
     asked = ", ".join(f"{name} = {value}" for name, value in settings.items())
     chdb.query(
-        f"select {_chdb_columns()} from ({_chdb_records(folder, form)})"
-        f" into outfile '{target}' format Parquet settings {asked}"
+        f"select {_chdb_columns()} from ({_chdb_records(source.absolute(), form)})"
+        f" into outfile '{target.absolute()}' format Parquet settings {asked}"
     )
     return int(pq.read_metadata(target).num_rows)
 
@@ -108,22 +130,21 @@ def _chdb_records(folder: Path, form: str) -> str:
     return f"select JSONExtract(r, '{shape}') as t from ({records})"
 
 
-def _read_polars(path: Path) -> Any:
+def run_polars(source: str, out: Path) -> int:
+    """polars.read_json an archive at a time, Parquet a file an archive.
+
+    The schema is given and leaves the free-form members out: polars cannot keep as text what is an object here and a
+    list there, and inferring a schema fails on the first archive where a member has two types.
+    """
     import polars as pl
     from isal import igzip
 
-    data = igzip.decompress(path.read_bytes())
-    frame = pl.read_json(data, infer_schema_length=None).explode("Records").unnest("Records")
-    # Parquet has no struct without members, and some archives hold only empty requestParameters.
-    texts = [name for name, kind in frame.schema.items() if isinstance(kind, pl.Struct)]
-    return frame.with_columns(pl.col(name).struct.json_encode() for name in texts)
-
-
-def run_polars(source: str, out: Path) -> int:
-    """polars.read_json an archive at a time, schema inferred from it, Parquet a file an archive."""
+    identity = pl.Struct(dict.fromkeys(IDENTITY, pl.String))
+    members = dict.fromkeys(MEMBERS, pl.String) | dict.fromkeys(FLAGS, pl.Boolean) | {"userIdentity": identity}
     rows = 0
     for number, path in enumerate(sorted(Path(source).rglob("*.json.gz"))):
-        frame = _read_polars(path)
+        data = igzip.decompress(path.read_bytes())
+        frame = pl.read_json(data, schema={"Records": pl.List(pl.Struct(members))}).explode("Records").unnest("Records")
         frame.write_parquet(out / f"polars-{number}.parquet", compression="zstd")
         rows += frame.height
     return rows
