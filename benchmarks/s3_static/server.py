@@ -120,7 +120,7 @@ def _list(store: Store, bucket: str, query: str) -> bytes:
     asked = {name: values[0] for name, values in parse_qs(query, keep_blank_values=True).items()}
     limit = min(1000, int(asked.get("max-keys", "1000")))
     prefix, delimiter = asked.get("prefix", ""), asked.get("delimiter", "")
-    after = asked.get("continuation-token") or asked.get("start-after", "")
+    after = unquote(asked.get("continuation-token", "")) or asked.get("start-after", "")
     page = store.page(prefix, delimiter, after, limit)
 
     def show(text: str) -> str:
@@ -135,7 +135,8 @@ def _list(store: Store, bucket: str, query: str) -> bytes:
     if asked.get("encoding-type") == "url":
         parts.append("<EncodingType>url</EncodingType>")
     if page.token:
-        parts.append(f"<NextContinuationToken>{escape(page.token)}</NextContinuationToken>")
+        # S3's tokens are opaque and plain: a key may hold characters that no XML does.
+        parts.append(f"<NextContinuationToken>{quote(page.token, safe='')}</NextContinuationToken>")
     for key in page.contents:
         found = store.objects[key]
         parts.append(

@@ -30,6 +30,9 @@ Journals = Annotated[
         help="PLAN.journal of a plan applied elsewhere: its calls are your own remediation. Repeatable; kept.",
     ),
 ]
+ShowKeys = Annotated[
+    bool, typer.Option("--show-keys", help="Show access key ids in full in report.html; by default they are masked.")
+]
 WatchSeconds = Annotated[
     float | None,
     typer.Option("--watch", metavar="SECONDS", min=0.1, help="Run again every SECONDS until SIGTERM or Ctrl-C."),
@@ -71,6 +74,7 @@ def run(
     count_all: o.CountAll = False,
     verify: Verify = True,
     keys: KeysFile = None,
+    show_keys: ShowKeys = False,
     journals: Journals = None,
     endpoint_url: o.EndpointUrl = None,
     region: o.Region = None,
@@ -99,6 +103,7 @@ def run(
         verify=verify,
         keys=keys,
         journals=tuple(journals or ()),
+        show_keys=show_keys,
     )
     with show_progress(log_format) as progress:
         if watch is None:
@@ -176,6 +181,7 @@ def report(
     until: o.Until = None,
     fail_on: o.FailOn = None,
     count_all: o.CountAll = False,
+    show_keys: ShowKeys = False,
     settings_file: o.SettingsFile = None,
     endpoint_url: o.EndpointUrl = None,
     region: o.Region = None,
@@ -200,6 +206,7 @@ def report(
         until=end,
         fail_on=fail_on.value if fail_on else None,
         count_all=count_all,
+        show_keys=show_keys,
     )
     with show_progress(log_format) as progress:
         outcome = report_only(request, settings, progress=progress)

@@ -75,6 +75,7 @@ def write_report(
     timings_seconds: Mapping[str, float],
     peak_rss_bytes: int,
     notes: Sequence[str] = (),
+    show_keys: bool = False,
 ) -> ReportOutcome:
     """Write the report folder.
 
@@ -90,6 +91,7 @@ def write_report(
         timings_seconds: stage -> seconds.
         peak_rss_bytes: of the run so far.
         notes: sentences for the top of the page.
+        show_keys: show access key ids in full on the page.
 
     Returns:
         What was reported.
@@ -125,6 +127,7 @@ def write_report(
         settings=_shown_settings(settings),
         steps=steps,
         notes=[*notes, *_note_verification(run)],
+        show_keys=show_keys,
     )
     files = {
         "findings.json": render_findings(findings),

@@ -45,6 +45,7 @@ class RunRequest:
     verify: bool = True
     keys: Path | None = None
     journals: tuple[Path, ...] = ()
+    show_keys: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +195,7 @@ def _report(
         finished_at=datetime.now(UTC),
         timings_seconds={**clock.seconds, **_worker_times(ingest)},
         peak_rss_bytes=max(peak_rss_bytes(), ingest.peak_rss_bytes if ingest else 0),
+        show_keys=request.show_keys,
     )
     progress.advance("report")
     progress.finish("report")

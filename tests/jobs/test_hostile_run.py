@@ -11,6 +11,7 @@ import gzip
 import io
 import json
 import re
+import tarfile
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -20,16 +21,21 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
+from benchmarks.s3_static.server import serve
+from benchmarks.s3_static.store import Store
 from pipeline import open_lake
 from pipeline.api import show_frames_cleaned
 from pipeline.cli.app import run_command
+from pipeline.jobs.case_format import pack_case
 from tests.hostile_values import HOSTILE, MARKER, MEGABYTE, build_hostile_event, has_utf8_form
 from tests.report.browser import listen, needs_chromium, visit
+from tests.signed_corpus import make_corpus
 
 ACCOUNT = "111122223333"
 KEPT = ("eventTime", "eventID", "creationDate")
 TOKEN = "FwoGZXIvYXdzEXAMPLETOKEN" + "A" * 60
 KEY_ID = "ASIAIOSFODNN7EXAMPLE"
+USED_KEY = "AKIAIOSFODNN7EXAMPL2"
 NEVER = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Unicode categories that control, reorder or hide; a line's end is the one exception."""
 
@@ -83,6 +89,7 @@ def write_bucket(root: Path) -> Path:
         records += [plain, fill(plain, value) | {"eventID": f"{number:08d}-1111-4000-8000-000000000000"}]
     for name, members in TOKENS.items():
         records.append(build_hostile_event("plain", event_id=f"token-{name}") | members)
+    records.append(build_hostile_event(f"role used with {USED_KEY}", event_id="used-key"))
     files = {"A": records, "B": [build_hostile_event(MEGABYTE, event_id="megabyte")]}
     for name, held in files.items():
         path = folder / f"{ACCOUNT}_CloudTrail_us-east-1_20240305T1015Z_{name}.json.gz"
@@ -241,10 +248,13 @@ def test_no_token_is_in_lake_report_or_log(place: Path, say: Say) -> None:
     assert columns > 500
 
 
-def test_key_ids_are_masked_in_the_page(place: Path) -> None:
-    """Their kind and last four characters stay."""
+def test_key_ids_are_masked_in_the_page_unless_asked(place: Path, say: Say, tmp_path: Path) -> None:
+    """Their kind and last four characters stay; --show-keys shows them whole."""
     page = (place / "report" / "report.html").read_text()
-    assert KEY_ID not in page
+    masked = f"{USED_KEY[:4]}{'*' * (len(USED_KEY) - 8)}{USED_KEY[-4:]}"
+    assert (KEY_ID in page, USED_KEY in page, masked in page) == (False, False, True)
+    say("report", "--out", str(tmp_path / "report"), "--show-keys")
+    assert USED_KEY in (tmp_path / "report" / "report.html").read_text()
 
 
 def test_frames_are_shown_cleaned_and_hold_what_was_logged(place: Path) -> None:
@@ -275,3 +285,57 @@ class _Shell:
         """What a notebook is given, both forms."""
         data, _ = self.display_formatter.format(frame)  # type: ignore[no-untyped-call]
         return str(data["text/html"]) + str(data["text/plain"])
+
+
+def test_keys_of_a_bucket_may_hold_anything(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """S3 takes any key: archives and digests of hostile names are read, judged and told, raw controls nowhere."""
+    objects: dict[str, bytes] = {}
+    for number, value in enumerate(value for value in HOSTILE.values() if has_utf8_form(value)):
+        record = build_hostile_event("plain", event_id=f"key-{number}")
+        body = gzip.compress(json.dumps({"Records": [record]}).encode()) if number % 2 else b"broken"
+        stamp = f"20240305T10{number % 60:02d}"
+        names = {
+            "CloudTrail": f"{ACCOUNT}_CloudTrail_us-east-1_{stamp}Z_{value[:200]}.json.gz",
+            "CloudTrail-Digest": f"{ACCOUNT}_CloudTrail-Digest_us-east-1_{value[:100]}_us-east-1_{stamp}00Z.json.gz",
+        }
+        for service, name in names.items():
+            objects[f"AWSLogs/{ACCOUNT}/{service}/us-east-1/2024/03/05/{name}"] = body
+        objects[f"{value[:300]}/{number}.json.gz"] = body
+    keys = make_corpus(hours=2, backfilled=()).write_keys(tmp_path / "keys.json")
+    lake, out = tmp_path / "lake", tmp_path / "report"
+    with serve(Store.from_bytes(objects)) as (endpoint, _):
+        reach = ["--endpoint-url", endpoint, "--keys", str(keys)]
+        for arguments in (
+            ["run", "s3://trail/", "--lake", str(lake), "--out", str(out), *reach],
+            ["verify", "s3://trail/", *reach],
+            ["verify", "s3://trail/", "--json", *reach],
+            ["quarantine", "--lake", str(lake)],
+        ):
+            with pytest.raises(SystemExit) as ended:
+                run_command(arguments)
+            printed = capsys.readouterr()
+            assert find_controls(printed.out + printed.err) == set(), arguments
+            assert ended.value.code in (0, 3, None), printed.err
+    told = json.loads((out / "run.json").read_text())
+    assert told["archives"]["listed"] == len(objects)
+    assert told["archives"]["failed"] == 0
+    for path in out.iterdir():
+        assert find_controls(path.read_bytes().decode().replace("\r\n", "\n")) == set()
+
+
+def test_a_case_file_of_hostile_members_is_told_cleanly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Names of members, and what a manifest claims, reach the terminal as text; nothing is written anywhere."""
+    facts: dict[str, Any] = {"version": "\x1b[31m", "findings": ["\u202e\x1b]0;x\x07"], "notes": []}
+    facts |= {"archives": [{"member": "a\x1b", "uri": "u\x1b[2J\u202e", "inflated_sha256": "x"}], "digests": []}
+    facts |= {"events": []}
+    buffer = io.BytesIO(pack_case({"findings.json": b"{}"}, facts))
+    with tarfile.open(fileobj=buffer, mode="a") as tar:
+        for number, value in enumerate(item for item in HOSTILE.values() if has_utf8_form(item) and "\0" not in item):
+            tar.addfile(tarfile.TarInfo(f"../{number}{value[:60]}"), io.BytesIO())
+    (tmp_path / "case.tar").write_bytes(buffer.getvalue())
+    for form in ([], ["--json"]):
+        with pytest.raises(SystemExit) as ended:
+            run_command(["case", "verify", str(tmp_path / "case.tar"), *form])
+        printed = capsys.readouterr()
+        assert (ended.value.code, find_controls(printed.out + printed.err)) == (3, set())
+    assert [path.name for path in tmp_path.iterdir()] == ["case.tar"]
