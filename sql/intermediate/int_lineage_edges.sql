@@ -64,21 +64,25 @@ named as (
         and not is_service_linked
         and not regexp_matches(session_name, '^(i-[0-9a-f]{8,17}|[0-9a-f]{32}|AWSCodeBuild.*|GlueJobRunnerSession)$')
 ),
+-- Few are left to guess about: found before anything is compared with their names.
+unexplained as materialized (
+    select named.*
+    from named
+    anti join explained on named.session_id = explained.to_session_id
+    where named.created_at is not null and named.principal_kind = 'role'
+),
 temporal as (
     select
         earlier.session_id as from_session_id, later.session_id as to_session_id, 'temporal' as edge,
         0.5::double as confidence, true as is_shared_blame,
         later.event_date, later.first_event_time as event_time, later.first_event_id as event_id,
         later.first_recipient_account_id as event_recipient_account_id
-    from named as later
+    from unexplained as later
     inner join named as earlier
         on lower(later.session_name) = lower(earlier.session_name)
         and later.first_source_ip_address = earlier.first_source_ip_address
     where
-        later.created_at is not null
-        and later.principal_kind = 'role'
-        and later.session_id not in (select to_session_id from explained)
-        and later.principal_identity is distinct from earlier.principal_identity
+        later.principal_identity is distinct from earlier.principal_identity
         and earlier.first_event_time < later.created_at
         and earlier.last_event_time >= later.created_at - interval '1 hour'
     qualify row_number() over (

@@ -23,10 +23,10 @@
 -- source:  AWS CloudTrail user guide, "CloudTrail userIdentity element"; IAM user guide, "Service-linked roles"
 with
 days as (select * from int_session_days),
-sessions as (
+totals as (
     select
         session_id,
-        arg_min(days, event_date) as first_day,
+        min(event_date) as first_date,
         max(source_identity) as source_identity,
         max(federated_provider) as federated_provider,
         max(federated_attributes) as federated_attributes,
@@ -41,6 +41,12 @@ sessions as (
         sum(error_count)::bigint as error_count
     from days
     group by session_id
+),
+-- What does not change within a session is taken from its first day.
+sessions as (
+    select totals.*, first_day
+    from totals
+    inner join days as first_day on totals.session_id = first_day.session_id and totals.first_date = first_day.event_date
 ),
 described as (
     select
