@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipeline.models.audit import load_audits, run_audit
-    from pipeline.models.build import Build, BuildResult, Extension, LakeInputs
+    from pipeline.models.build import Build
+    from pipeline.models.build_inputs import BuildResult, Extension, LakeInputs
     from pipeline.models.describe import describe_models
     from pipeline.models.engine import EngineLimits, ParquetFiles, Relation, open_engine, quote_text, read_relation
     from pipeline.models.folder import Model, load_models, seed_files, sql_folder
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Build": "build",
-    "BuildResult": "build",
+    "BuildResult": "build_inputs",
     "EngineLimits": "engine",
-    "Extension": "build",
-    "LakeInputs": "build",
+    "Extension": "build_inputs",
+    "LakeInputs": "build_inputs",
     "MemoryStore": "store",
     "Model": "folder",
     "ModelStore": "store",

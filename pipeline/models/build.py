@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
 from pipeline import __version__
 from pipeline.errors import Location, ModelError
 from pipeline.models.audit import audit_columns, audit_grain, audit_types
+from pipeline.models.build_inputs import BuildResult, Extension, LakeInputs
 from pipeline.models.changes import (
     EVERYTHING,
     NOTHING,
@@ -30,58 +30,13 @@ from pipeline.models.changes import (
     split_dates,
     spread_change,
 )
-from pipeline.models.engine import Relation, date_list, forget_relation, load_seed, register_relation
+from pipeline.models.engine import date_list, forget_relation, load_seed, register_relation
 from pipeline.models.folder import LAKE_RELATIONS, Model, order_models
 from pipeline.models.store import STATE_NAME, ModelState, ModelStore, read_states, states_table
 from pipeline.models.writing import ModelWriter
 
 RUN_EVENTS = 1_000_000
 """Rows that one statement of a by-date model may read: bounds memory whatever the lake's size."""
-
-
-@dataclass(frozen=True, slots=True)
-class LakeInputs:
-    """One snapshot of the lake.
-
-    Attributes:
-        events: every delivery; the other two likewise.
-        batch_number: the snapshot's last batch.
-        event_dates: the dates that have events, with their number.
-        changed_dates: dates that batches after a given one touched.
-    """
-
-    events: Relation
-    archives: Relation
-    quarantine: Relation
-    batch_number: int
-    event_dates: Mapping[date, int]
-    changed_dates: Callable[[int], Iterable[date]]
-
-
-@dataclass(frozen=True, slots=True)
-class Extension:
-    """An ``ext_`` relation: Python's work between two SQL stages.
-
-    Attributes:
-        inputs: relations it is made from.
-        schema: what ``make`` must return.
-        make: gets its inputs as tables, in their models' order.
-        salt: what else the result depends on; another salt makes it anew.
-    """
-
-    inputs: tuple[str, ...]
-    schema: pa.Schema
-    make: Callable[[Mapping[str, pa.Table]], pa.Table]
-    salt: str = ""
-
-
-@dataclass(slots=True)
-class BuildResult:
-    """What a build did: rows written per rebuilt model, models left as they were, and every changed date."""
-
-    written: dict[str, int] = field(default_factory=dict)
-    unchanged: list[str] = field(default_factory=list)
-    changed_dates: frozenset[date] = frozenset()
 
 
 @dataclass(slots=True)

@@ -11,7 +11,8 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline import schema
-from pipeline.models.build import Build, BuildResult, Extension, LakeInputs
+from pipeline.models.build import Build
+from pipeline.models.build_inputs import BuildResult, Extension, LakeInputs
 from pipeline.models.engine import EngineLimits, open_engine
 from pipeline.models.folder import load_models, seed_files
 from pipeline.models.store import MemoryStore

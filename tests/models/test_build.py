@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from model_files import SmallLake, event, write_model
 
 from pipeline.errors import ModelError
-from pipeline.models.build import Extension
+from pipeline.models.build_inputs import Extension
 from pipeline.models.store import MemoryStore
 
 COUNTS = "select event_date, count(*) as event_count from stg_e group by event_date"
