@@ -196,6 +196,7 @@ def make_line(figures: Mapping[str, Any]) -> dict[str, Any]:
         "s3_fraction_of_aiohttp_gets": s3["fraction_of_aiohttp"],
         "verify_ratio_vs_awscli": figures["verify"].get("verify_ratio_vs_awscli"),
         "verify_overhead_ratio": figures["verify"].get("overhead", {}).get("verify_overhead_ratio"),
+        "verify_root_cpu_added": figures["verify"].get("overhead", {}).get("verify_root_cpu_added"),
         "cpu_ratio_vs_chdb": round(ways["chdb"]["cpu_seconds_per_gb"] / ours["cpu_seconds_per_gb"], 2),
         "cpu_fraction_of_limit": round(ways["limit"]["cpu_seconds_per_gb"] / ours["cpu_seconds_per_gb"], 2),
         "load_before": figures["machine"]["load_before"],
