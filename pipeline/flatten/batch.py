@@ -29,11 +29,13 @@ from pipeline.flatten.layout import BOOLEAN_COLUMNS, DICTIONARY_COLUMNS, get_lay
 from pipeline.flatten.outcome import ArchiveRecords
 from pipeline.flatten.rows import DONE
 from pipeline.flatten.session_ids import session_column
-from pipeline.flatten.times import parse_time
+from pipeline.flatten.times import MICROSECONDS, parse_time
 from pipeline.schema import EVENTS
 
 _DAY_MICROSECONDS = 86_400_000_000
 _EXPIRATION = "issued_expiration_at"
+_SECOND_BITS = 22
+"""Seconds that one number has room for beside the beginning of an id: 48 days."""
 
 
 class BatchMaker:
@@ -141,15 +143,15 @@ class BatchMaker:
         at, meta = self._columns.view_at[event_id], self._columns.view_meta[event_id]
         keys = np.empty(len(rows), dtype=np.uint64)
         leading_bytes(rows, at, meta, keys)
-        times = self._columns.time[rows]
-        ranks = np.lexsort((keys, times))
+        ranks, is_tie = rank_rows(self._columns.time[rows], keys)
         order = rows[ranks]
-        is_tie = np.flatnonzero((times[ranks][1:] == times[ranks][:-1]) & (keys[ranks][1:] == keys[ranks][:-1]))
+        if not len(is_tie):
+            return order
+        tied = np.unique(np.concatenate([is_tie, is_tie + 1]))
+        texts = dict(zip(tied.tolist(), Places(at, meta).gather(order[tied]).to_pylist(), strict=True))
         for run in np.split(is_tie, np.flatnonzero(np.diff(is_tie) > 1) + 1):
-            if len(run):
-                tied = slice(int(run[0]), int(run[-1]) + 2)
-                texts = Places(at, meta).gather(order[tied]).to_pylist()
-                order[tied] = order[tied][np.array(sorted(range(len(texts)), key=texts.__getitem__))]
+            first, end = int(run[0]), int(run[-1]) + 2
+            order[first:end] = order[sorted(range(first, end), key=texts.__getitem__)]
         return order
 
     def _make_columns(self) -> dict[str, pa.Array]:
@@ -277,6 +279,31 @@ class BatchMaker:
         accounts = self._columns.code[DICTIONARY_COLUMNS.index("recipient_account_id")][self._order]
         numbers: Order = self._columns.identity[self._order] * (int(accounts.max(initial=0)) + 1) + accounts
         return numbers
+
+
+def rank_rows(times: npt.NDArray[np.int64], keys: npt.NDArray[np.uint64]) -> tuple[Order, Order]:
+    """Order rows by time and the beginning of their event ids.
+
+    Args:
+        times: microseconds.
+        keys: first eight bytes of each id, big-endian.
+
+    Returns:
+        Positions in order, equal ones as they were given; and the places in that order after which a row follows that
+        may be equal: only the whole ids decide.
+    """
+    if not len(times):
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    seconds, fractions = np.divmod(times - times.min(), MICROSECONDS)
+    if fractions.any() or int(seconds.max()) >= 1 << _SECOND_BITS:
+        ranks = np.lexsort((keys, times))
+        is_equal = (times[ranks][1:] == times[ranks][:-1]) & (keys[ranks][1:] == keys[ranks][:-1])
+    else:
+        # One number for both, and archives are runs of it: a merge of those takes an eighth of the time.
+        joined = (seconds.astype(np.uint64) << np.uint64(64 - _SECOND_BITS)) | (keys >> np.uint64(_SECOND_BITS))
+        ranks = np.argsort(joined, kind="stable")
+        is_equal = joined[ranks][1:] == joined[ranks][:-1]
+    return ranks, np.flatnonzero(is_equal)
 
 
 def _boolean_byte(value: object) -> int:
