@@ -19,7 +19,7 @@ import pyarrow.fs
 
 from pipeline import schema
 from pipeline.jobs.build_access import LakeModelStore, hold_build_lock, open_scratch, read_inputs
-from pipeline.jobs.build_extensions import policy_extensions
+from pipeline.jobs.build_extensions import PolicyStages, policy_extensions
 from pipeline.jobs.build_snapshot import AccountSnapshot, keep_snapshot, kept_snapshot, read_snapshot
 from pipeline.jobs.lake_access import open_job_lake
 from pipeline.jobs.own_calls import keep_own_calls, kept_own_calls, read_journals
@@ -118,7 +118,8 @@ def _build_models(
     models, seeds = load_models(folder, is_compared=False), seed_files(folder)
     store = LakeModelStore.of(lake)
     inputs = read_inputs(lake, lake.snapshot())
-    extensions = policy_extensions(store, seeds, given or kept_snapshot(lake), kept_own_calls(lake))
+    stages = PolicyStages(seeds, given or kept_snapshot(lake))
+    extensions = policy_extensions(store, stages, kept_own_calls(lake))
     clock = _Clock(progress)
     progress.start(_STAGE, len(models) + len(extensions) + 2, "models")
     with open_engine(":memory:", BUILD_LIMITS, scratch=scratch) as connection:
@@ -132,6 +133,7 @@ def _build_models(
             extensions=extensions,
             known_columns=frozenset({*schema.EVENTS.names, *schema.ARCHIVES.names, *schema.QUARANTINE.names}),
             on_model=clock.begin,
+            on_news=stages.prepare,
         )
         result = build.run()
         clock.begin("audits")

@@ -7,6 +7,7 @@ schema.py. This module must never judge: ``policy`` evaluates, ``findings`` inhe
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from pipeline.findings import inherit_ids
 from pipeline.jobs.build_snapshot import AccountSnapshot
 from pipeline.jobs.own_calls import hash_calls, tabulate_calls
 from pipeline.models import Extension, ModelStore, read_relation
-from pipeline.policy import SEEDS, ReplayResult, judge_uses, load_evaluator, replay_writes
+from pipeline.policy import SEEDS, Evaluator, ReplayResult, judge_uses, load_evaluator, replay_writes
 from pipeline.remediation.journal import OwnCall
 
 WRITES = "int_policy_writes"
@@ -28,11 +29,24 @@ _KNOWLEDGE = tuple(f"seed_{name}" for name in SEEDS)
 
 @dataclass(slots=True)
 class PolicyStages:
-    """Replays the policy writes at most once per build, whichever relation asks first."""
+    """Replays the policy writes at most once per build, whichever relation asks first.
+
+    Attributes:
+        seeds: relation name to CSV file.
+        snapshot: the account's state as saved by a user, if there is one.
+    """
 
     seeds: Mapping[str, Path]
-    snapshot: AccountSnapshot | None
+    snapshot: AccountSnapshot | None = None
+    _loading: Future[Evaluator] | None = field(default=None, init=False)
     _result: ReplayResult | None = field(default=None, init=False)
+
+    def prepare(self) -> None:
+        """Begin to load what the replay needs, beside the models before it: the catalogue alone takes a second."""
+        texts = {name: self.seeds[f"seed_{name}"].read_text(encoding="utf-8") for name in SEEDS}
+        pool = ThreadPoolExecutor(1, thread_name_prefix="catalogue")
+        self._loading = pool.submit(load_evaluator, texts)
+        pool.shutdown(wait=False)
 
     def make_deltas(self, inputs: Mapping[str, pa.Table]) -> pa.Table:
         """Return what each policy write added."""
@@ -45,11 +59,13 @@ class PolicyStages:
 
     def _replay(self, writes: pa.Table) -> ReplayResult:
         if self._result is None:
-            texts = {name: self.seeds[f"seed_{name}"].read_text(encoding="utf-8") for name in SEEDS}
+            if self._loading is None:
+                self.prepare()
+            assert self._loading is not None
             known = self.snapshot
             self._result = replay_writes(
                 writes.to_pylist(),
-                evaluator=load_evaluator(texts),
+                evaluator=self._loading.result(),
                 snapshot=known.document if known else None,
                 snapshot_at=known.taken_at if known else None,
             )
@@ -57,21 +73,16 @@ class PolicyStages:
 
 
 def policy_extensions(
-    store: ModelStore,
-    seeds: Mapping[str, Path],
-    snapshot: AccountSnapshot | None = None,
-    own_calls: Sequence[OwnCall] = (),
+    store: ModelStore, stages: PolicyStages, own_calls: Sequence[OwnCall] = ()
 ) -> dict[str, Extension]:
     """Return every ``ext_`` relation with what it is made from.
 
     Args:
         store: has the findings of the build before, whose ids new ones inherit.
-        seeds: relation name to CSV file.
-        snapshot: the account's state as saved by a user, if there is one.
+        stages: replays the policy writes.
         own_calls: calls of apply journals that the lake knows.
     """
-    stages = PolicyStages(seeds, snapshot)
-    salt = snapshot.sha256 if snapshot else ""
+    salt = stages.snapshot.sha256 if stages.snapshot else ""
 
     def make_ids(inputs: Mapping[str, pa.Table]) -> pa.Table:
         stored = store.read("fct_findings")

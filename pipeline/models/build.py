@@ -41,7 +41,10 @@ RUN_EVENTS = 1_000_000
 
 @dataclass(slots=True)
 class Build:
-    """One build in progress: ``run``, then ``remember`` once everything that depends on it is in place."""
+    """One build in progress: ``run``, then ``remember`` once everything that depends on it is in place.
+
+    ``on_model`` hears of each model before it is looked at; ``on_news`` once, before the first, if the lake changed.
+    """
 
     connection: duckdb.DuckDBPyConnection
     models: Sequence[Model]
@@ -52,6 +55,7 @@ class Build:
     extensions: Mapping[str, Extension]
     known_columns: frozenset[str]
     on_model: Callable[[str], None] = lambda name: None
+    on_news: Callable[[], None] = lambda: None
     changes: dict[str, Change] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
     states: dict[str, ModelState] = field(default_factory=dict)
@@ -99,6 +103,8 @@ class Build:
         dates = self.lake.changed_dates(min(last)) if last else self.lake.event_dates
         change = Change(frozenset(dates))
         self.result.changed_dates = change.dates
+        if change:
+            self.on_news()
         for name, relation in zip(
             LAKE_RELATIONS, (self.lake.events, self.lake.archives, self.lake.quarantine), strict=True
         ):

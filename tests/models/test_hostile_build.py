@@ -8,7 +8,7 @@ import pyarrow as pa
 from model_files import SmallLake, event
 
 from pipeline import schema
-from pipeline.jobs.build_extensions import policy_extensions
+from pipeline.jobs.build_extensions import PolicyStages, policy_extensions
 from pipeline.models.folder import seed_files, sql_folder
 from pipeline.models.params import model_params
 from pipeline.settings import DetectionSettings
@@ -58,7 +58,7 @@ def test_no_value_in_any_column_stops_the_build() -> None:
     lake = SmallLake(sql_folder())
     rows = hostile_rows()
     lake.commit(*rows)
-    extensions = policy_extensions(lake.store, seed_files(sql_folder()))
+    extensions = policy_extensions(lake.store, PolicyStages(seed_files(sql_folder())))
     lake.build(params=model_params(DetectionSettings()), extensions=extensions)
     built = {row["event_id"] for row in lake.rows("int_identity_events")}
     assert built == {row["event_id"] for row in rows if row["event_source"] != "lambda.amazonaws.com"} | {
