@@ -40,9 +40,10 @@ def victim(account: Account, unused: Callable[[str], str]) -> Victim:
 
 
 def make_plan(victim: Victim, account: Account, folder: Path) -> Plan:
-    """The plan for all of it."""
+    """The plan for what was done to the role, and the user's key: a dozen steps, each written to disk twice."""
+    changes = [change for change in victim.changes if change.target_kind == "role"]
     return plan_findings(
-        [victim.finding], {"pt-1": victim.changes}, account_id=ACCOUNT, account=account, now=MOMENT,
+        [victim.finding], {"pt-1": changes}, account_id=ACCOUNT, account=account, now=MOMENT,
         keys={"pt-1": victim.keys}, secrets=folder,
     )  # fmt: skip
 
