@@ -53,7 +53,21 @@ def write_cli(
         words += ["--outfile", secret_file, "--bootstrap-method", "Base32StringSeed"]
     if region:
         words += ["--region", region]
-    return shlex.join(words)
+    return " ".join(map(_quote, words))
+
+
+def _quote(word: str) -> str:
+    """One word of a shell: printable as it is, anything that would act on a terminal by its number."""
+    if all(character.isprintable() or character == "\n" for character in word):
+        return shlex.quote(word)
+    parts = [
+        character
+        if character.isprintable() and character not in "\\'"
+        else "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogatepass"))
+        for character in word
+    ]
+    # Quotes of this kind are in POSIX since 2024, and in bash, ksh and zsh.
+    return f"$'{''.join(parts)}'"
 
 
 def write_python(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
 from types import SimpleNamespace
+
+import pytest
 
 from pipeline.remediation.call_text import write_cli, write_python
 
@@ -17,6 +20,15 @@ def test_a_hostile_name_is_one_word_and_no_option() -> None:
         assert words[:3] == ["aws", "iam", "delete-user"]
         assert words[3:] in ([f"--user-name={name}"], ["--user-name", name])
         assert not words[-1].startswith("-") or words[-1] == f"--user-name={name}"
+
+
+@pytest.mark.parametrize("name", ["a\x1b[2Jb", "a\u202eb", "a\rb", "a'\\\x07b", "\x1b1", "é\x1b0", "two\nlines"])
+def test_what_acts_on_a_terminal_stands_as_its_number(name: str) -> None:
+    """The command shows no control or bidi character, and a shell reads the very name from it."""
+    command = write_cli("iam", "DeleteUser", {"UserName": name})
+    assert all(character.isprintable() or character == "\n" for character in command)
+    word = command.removeprefix("aws iam delete-user --user-name ")
+    assert subprocess.run(["bash", "-c", f"printf %s {word}"], capture_output=True, check=True).stdout == name.encode()
 
 
 def test_a_snippet_holds_a_hostile_name_as_data() -> None:
