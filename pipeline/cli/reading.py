@@ -61,6 +61,9 @@ def query(
     file: StatementFile = None,
     lake: o.Lake = o.DEFAULT_LAKE,
     form: Format = o.TableFormat.TABLE,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", metavar="SECONDS", min=0.1, help="Stop the query after so long.")
+    ] = None,
     settings_file: o.SettingsFile = None,
     endpoint_url: o.EndpointUrl = None,
     region: o.Region = None,
@@ -81,7 +84,7 @@ def query(
     settings = o.read_settings(
         settings_file, endpoint_url=endpoint_url, region=region, profile=profile, role_arn=role_arn
     )
-    write_result(run_query(lake, str(statement), settings), form, sys.stdout)
+    write_result(run_query(lake, str(statement), settings, timeout_seconds=timeout), form, sys.stdout)
 
 
 def explain(

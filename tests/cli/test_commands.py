@@ -72,6 +72,17 @@ def test_query_formats(lake: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+def test_a_query_ends_at_its_limit(lake: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """--timeout stops what would run for ever, in one sentence; a query that is quick enough is not hurt."""
+    endless = "select count(*) from range(1000000000000)"
+    with pytest.raises(SystemExit):
+        run_command(["query", endless, "--timeout", "0.2", "--lake", str(lake)])
+    assert "longer than 0.2 seconds" in capsys.readouterr().err
+    assert answer(capsys, "query", "select 1 as one", "--timeout", "60", "--format", "csv", "--lake", str(lake)) == (
+        "one\n1\n"
+    )
+
+
 def test_every_example_runs(lake: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The queries of sql/examples run as they are."""
     examples = sorted((Path(__file__).resolve().parents[2] / "sql" / "examples").glob("*.sql"))
