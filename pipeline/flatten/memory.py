@@ -37,8 +37,11 @@ _OPTIONS: dict[str, Any] = {"nogil": True, "boundscheck": False, "error_model": 
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Compile ``function`` as a part of the entry points that call it: no GIL, no bounds checks."""
-    return numba.njit(**_OPTIONS)(function)
+    """Compile ``function`` as a part of the entry points that call it: no GIL, no bounds checks.
+
+    Without what Python or C would call it by: half of what compiling it costs.
+    """
+    return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(function)
 
 
 def entry_point(function: Callable[..., Any]) -> Any:

@@ -20,6 +20,8 @@ import pyarrow.parquet as pq
 ROW_GROUP_ROWS = 122_880
 """A multiple of DuckDB's vector, and what its threads share out."""
 _WRITE_BATCH_ROWS = 65_536
+_DICTIONARY_BYTES = 32 * 1024 * 1024
+"""Identities are long: beyond the usual 1 MiB the writer falls back to writing each of them out, row by row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ def encode_parquet(
         compression_level=dict.fromkeys(filled, compression_level),
         column_encoding=dict.fromkeys(unrepeated_columns, "DELTA_LENGTH_BYTE_ARRAY") or None,
         write_batch_size=_WRITE_BATCH_ROWS,
+        dictionary_pagesize_limit=_DICTIONARY_BYTES,
         use_dictionary=dictionary_columns,
         write_statistics=statistics_columns,
         store_schema=False,
