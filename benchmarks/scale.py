@@ -92,7 +92,7 @@ def make_line(figures: dict[str, Any]) -> dict[str, Any]:
         "time_ratio_over_event_ratio": round(large["ingest_seconds"] / small["ingest_seconds"] / factor, 3),
     }
     run = figures["run"]
-    rest = run["seconds"] - run["stages"]["ingest"]  # models, findings, report
+    rest = run["stages"]["build"] + run["stages"]["report"]
     return ratios | {
         "peak_rss_bytes": {name(trail): trail["peak_rss_bytes"] for trail in trails},
         "ingest_seconds": {name(trail): trail["ingest_seconds"] for trail in trails},

@@ -40,10 +40,14 @@ def run(folder: Path, lake: Path) -> dict[str, Any]:
     from pipeline.settings import Settings
 
     out = lake / "report"
+    started = time.perf_counter()
     run_once(RunRequest((str(folder),), str(lake), out=out), Settings())
-    document = json.loads((out / "run.json").read_text())
+    seconds = time.perf_counter() - started
+    stages = json.loads((out / "run.json").read_text())["timings_seconds"]
+    # The report cannot hold its own time: what the job took beside the stages that it names.
+    stages["report"] = seconds - stages["ingest"] - stages["build"]
     findings = json.loads((out / "findings.json").read_text())
-    return {"stages": document["timings_seconds"], "findings": len(findings["findings"])}
+    return {"stages": stages, "findings": len(findings["findings"])}
 
 
 def fill(folder: Path, lake: Path, objects: int) -> None:

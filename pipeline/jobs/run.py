@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -25,6 +26,7 @@ from pipeline.jobs.places import refuse_overlap
 from pipeline.jobs.progress import Progress, Silent
 from pipeline.jobs.report import ReportOutcome, write_report
 from pipeline.jobs.verify_ingest import RunVerifier
+from pipeline.report import prepare_templates
 from pipeline.settings import Settings
 
 INCOMPLETE, FINDING_REACHED = 3, 4
@@ -170,7 +172,10 @@ def _build_and_report(
     clock: _Clock,
     ingest: IngestReport,
 ) -> RunOutcome:
-    build_lake(request.lake, settings, journals=request.journals, progress=progress)
+    with ThreadPoolExecutor(1, thread_name_prefix="templates") as pool:
+        templates = pool.submit(prepare_templates, show_keys=request.show_keys)
+        build_lake(request.lake, settings, journals=request.journals, progress=progress)
+        templates.result()
     clock.mark("build")
     return _report(request, settings, progress, started_at, clock, ingest)
 

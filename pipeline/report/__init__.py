@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pipeline.report.cleaning import clean_cell, clean_lines, clean_text, mask_key, mask_keys
     from pipeline.report.coverage import build_coverage, describe_iam_visibility
     from pipeline.report.csv_files import SCORE_COLUMNS, TIMELINE_COLUMNS, render_scores, render_timeline
+    from pipeline.report.environment import prepare_templates
     from pipeline.report.json_files import render_findings, render_run
     from pipeline.report.page import render_report
     from pipeline.report.posture_page import render_posture_page
@@ -33,6 +34,7 @@ _HOMES = {
     "TIMELINE_COLUMNS": "csv_files",
     "render_scores": "csv_files",
     "render_timeline": "csv_files",
+    "prepare_templates": "environment",
     "render_findings": "json_files",
     "render_run": "json_files",
     "render_report": "page",
@@ -55,6 +57,7 @@ __all__ = [
     "describe_iam_visibility",
     "mask_key",
     "mask_keys",
+    "prepare_templates",
     "render_findings",
     "render_posture_page",
     "render_report",

@@ -7,13 +7,14 @@ import hashlib
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import ReportError
-from pipeline.report import build_coverage, clean_text, render_report
+from pipeline.report import build_coverage, clean_text, environment, render_report
 from pipeline.report.page import MAX_CARDS
 from tests.hostile_values import HOSTILE, MEGABYTE
 from tests.report.hostile_input import make_hostile_finding, make_hostile_input
@@ -271,3 +272,13 @@ def test_one_is_one() -> None:
     words = read_words(render_report(make_input([make_finding()], timeline=make_timeline(1))))
     assert "PolicyTrail: 1 finding " in words
     assert "1 attempt by 1 principal." in words
+
+
+def test_prepared_templates_are_those_of_the_page() -> None:
+    """Every template that the page includes is compiled beforehand: none is forgotten, none is another page's."""
+    folder = Path(environment.__file__).parent / "templates"
+    asked = {"report.html.j2", "card.html.j2"}
+    for name in [*asked]:
+        asked |= set(re.findall(r'{%-? (?:import|include|from) "([^"]+)"', (folder / name).read_text()))
+    assert asked == set(environment.TEMPLATES)
+    environment.prepare_templates(show_keys=False)
