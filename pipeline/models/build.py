@@ -33,7 +33,7 @@ from pipeline.models.changes import (
 from pipeline.models.engine import date_list, forget_relation, load_seed, register_relation
 from pipeline.models.folder import LAKE_RELATIONS, Model, order_models
 from pipeline.models.store import STATE_NAME, ModelState, ModelStore, read_states, states_table
-from pipeline.models.writing import ModelWriter
+from pipeline.models.writing import ModelWriter, fingerprint_rows
 
 RUN_EVENTS = 1_000_000
 """Rows that one statement of a by-date model may read: bounds memory whatever the lake's size."""
@@ -210,35 +210,37 @@ class Build:
 
     def _store_whole(self, name: str, before: ModelState | None, digest: str) -> None:
         """Write a whole relation unless its rows are what they were, and note which dates differ."""
-        prints = self._fingerprint(name)
-        old = before.fingerprints if before else {}
-        self.states[name] = ModelState(digest, self.lake.batch_number, prints)
-        differing = {key for key in set(prints) | set(old) if prints.get(key) != old.get(key)}
-        if before is None or "" in prints or "" in old:
-            self.changes[name] = EVERYTHING if differing or before is None else NOTHING
-        else:
-            self.changes[name] = Change(frozenset(date.fromisoformat(key) for key in differing if key != "-"))
-        if before is not None and not differing and self.store.has(name):
-            self.result.unchanged.append(name)
-            return
-        self.result.written[name] = self._count(name)
         # A registered relation belongs to this connection alone; the writer has its own.
         table = name
         if name.startswith("ext_"):
             table = f"made_{name}"
             self.connection.execute(f"create table {table} as from {name}")
+        if before is None:
+            self._store_first(name, table, digest)
+            return
+        prints = fingerprint_rows(self.connection, table)
+        old = before.fingerprints
+        self.states[name] = ModelState(digest, self.lake.batch_number, prints)
+        differing = {key for key in set(prints) | set(old) if prints.get(key) != old.get(key)}
+        if "" in prints or "" in old:
+            self.changes[name] = EVERYTHING if differing else NOTHING
+        else:
+            self.changes[name] = Change(frozenset(date.fromisoformat(key) for key in differing if key != "-"))
+        if not differing and self.store.has(name):
+            self.result.unchanged.append(name)
+            return
+        self.result.written[name] = self._count(name)
         self.writer.add(name, table, replace_dates=None, by_event_date=False)
 
-    def _fingerprint(self, name: str) -> dict[str, str]:
-        """Hash a relation's rows per event date, or as a whole where it has none."""
-        columns = self.connection.table(name).columns
-        key = "coalesce(event_date::varchar, '-')" if "event_date" in columns else "''"
-        row = "struct_pack(" + ", ".join(f'"{column}" := "{column}"' for column in columns) + ")"
-        rows = self.connection.execute(
-            f"select {key}, count(*)::varchar || ':' || bit_xor(hash({row}))::varchar"  # noqa: S608 - own names
-            f" || ':' || sum(hash({row}) >> 8)::varchar from {name} group by 1 order by 1"
-        ).fetchall()
-        return {str(day): str(digest) for day, digest in rows}
+    def _store_first(self, name: str, table: str, digest: str) -> None:
+        """Write a relation that was never built: what it is compared by next time, the writer works out."""
+
+        def note(cursor: duckdb.DuckDBPyConnection) -> None:
+            self.states[name] = ModelState(digest, self.lake.batch_number, fingerprint_rows(cursor, table))
+
+        self.changes[name] = EVERYTHING
+        self.result.written[name] = self._count(name)
+        self.writer.add(name, table, replace_dates=None, by_event_date=False, then=note)
 
     def _build_dates(self, model: Model, change: Change, digest: str) -> None:
         header = model.header
@@ -268,10 +270,11 @@ class Build:
             parts.append(f"from kept_{model.name} where not ({_in_dates(rebuild)})")
         self.connection.execute(f"create view {model.name} as {' union all by name '.join(parts)}")
 
-    def _weights(self, model: Model, rebuild: Iterable[date]) -> dict[date, int]:
-        """Rows of the model's inputs by date; a view over the lake has as many as the lake, without counting them."""
+    def _weights(self, model: Model, rebuild: frozenset[date]) -> dict[date, int]:
+        """Rows of the model's inputs by date; of a view, or where one run holds all, the lake's instead."""
         dated = [name for name in model.header.inputs if "event_date" in self.columns[name]]
-        if not dated or any(self.stored.get(name, "no") == "no" for name in dated):
+        is_small = sum(self.lake.event_dates.get(day, 0) for day in rebuild) <= RUN_EVENTS
+        if is_small or not dated or any(self.stored.get(name, "no") == "no" for name in dated):
             return dict(self.lake.event_dates)
         weights: dict[date, int] = {}
         for name in dated:

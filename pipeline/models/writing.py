@@ -6,7 +6,7 @@ change what it writes, and never let a failed write pass for a done one.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from datetime import date
@@ -27,8 +27,16 @@ class ModelWriter(AbstractContextManager["ModelWriter"]):
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="models")
         self._pending: list[Future[None]] = []
 
-    def add(self, name: str, table: str, *, replace_dates: Collection[date] | None, by_event_date: bool) -> None:
-        """Write ``table`` as model ``name`` soon.
+    def add(
+        self,
+        name: str,
+        table: str,
+        *,
+        replace_dates: Collection[date] | None,
+        by_event_date: bool,
+        then: Callable[[duckdb.DuckDBPyConnection], None] = lambda cursor: None,
+    ) -> None:
+        """Write ``table`` as model ``name`` soon, and afterwards do ``then`` with the writer's own cursor.
 
         Raises:
             PipelineError: an earlier write failed; nothing more is begun.
@@ -37,7 +45,7 @@ class ModelWriter(AbstractContextManager["ModelWriter"]):
             self._pending.remove(done)
             done.result()
         cursor = self._connection.cursor()
-        self._pending.append(self._pool.submit(self._write, cursor, name, table, replace_dates, by_event_date))
+        self._pending.append(self._pool.submit(self._write, cursor, name, table, replace_dates, by_event_date, then))
 
     def finish(self) -> None:
         """Wait until everything is written.
@@ -61,7 +69,21 @@ class ModelWriter(AbstractContextManager["ModelWriter"]):
         table: str,
         replace_dates: Collection[date] | None,
         by_event_date: bool,
+        then: Callable[[duckdb.DuckDBPyConnection], None],
     ) -> None:
         with cursor:
             rows = cursor.sql(f"from {table}").to_arrow_reader()
             self._store.write(name, rows, replace_dates=replace_dates, by_event_date=by_event_date)
+            then(cursor)
+
+
+def fingerprint_rows(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, str]:
+    """Hash a relation's rows per event date (``-`` for none), or as a whole, under ``""``, where it has no dates."""
+    columns = connection.table(name).columns
+    key = "coalesce(event_date::varchar, '-')" if "event_date" in columns else "''"
+    row = "struct_pack(" + ", ".join(f'"{column}" := "{column}"' for column in columns) + ")"
+    rows = connection.execute(
+        f"select {key}, count(*)::varchar || ':' || bit_xor(hash({row}))::varchar"  # noqa: S608 - own names
+        f" || ':' || sum(hash({row}) >> 8)::varchar from {name} group by 1 order by 1"
+    ).fetchall()
+    return {str(day): str(digest) for day, digest in rows}
