@@ -245,10 +245,10 @@ def _backfill_spoilt(spoil: Callable[[Scene, str], None]) -> Callable[[Scene], O
 
 
 def algorithm_not_stated(scene: Scene) -> Outcome:
-    """Looser: the signature holds, and there is only one algorithm."""
+    """Neither believes a signature that does not say how it was made."""
     (key,) = scene.lay("0")
     _without("signature-algorithm")(scene, key)
-    return agree({}, rejected=[key])
+    return agree({key: "bad_signature", scene.named(key)[0]: "no_digest"}, rejected=[key])
 
 
 def another_algorithm(scene: Scene) -> Outcome:

@@ -202,8 +202,9 @@ def _read_signature(metadata: Mapping[str, str]) -> tuple[bytes, str]:
     text = metadata.get("signature", "")
     if not text:
         return b"", "it is not signed: its metadata has no signature"
-    # Stores that copy only the signature leave the algorithm out; there is no other, so only a wrong one counts.
-    algorithm = metadata.get("signature-algorithm", ALGORITHM)
+    algorithm = metadata.get("signature-algorithm", "")
+    if not algorithm:
+        return b"", "its metadata does not say by which algorithm it is signed (signature-algorithm)"
     if algorithm != ALGORITHM:
         return b"", f"it is signed by {algorithm!r}, not {ALGORITHM}"
     try:

@@ -79,6 +79,10 @@ def test_good_signatures_hold(corpus: SignedCorpus, at: int) -> None:
         ({"signature": "xyz"}, "the signature in its metadata is not hexadecimal"),
         ({"signature": "ab" * 256}, "the signature does not match"),
         ({"signature": ""}, "it is not signed: its metadata has no signature"),
+        (
+            {"signature-algorithm": None},
+            "its metadata does not say by which algorithm it is signed (signature-algorithm)",
+        ),
         ({"signature-algorithm": "SHA1withRSA"}, "it is signed by 'SHA1withRSA', not SHA256withRSA"),
     ],
 )
