@@ -1,4 +1,4 @@
-"""Posture of the root user: a state that no server of the tests can be put into, judged as the account would tell it."""
+"""Posture of the root user, in states that no server of the tests can be put into."""
 
 from __future__ import annotations
 
