@@ -263,6 +263,7 @@ class _IngestRun:
                 earlier = self.before.get(day, [])
                 rows = sum(item.rows for item in files) + sum(count for _, count in earlier)
                 asked.append(([item.path for item in files], [path for path, _ in earlier], rows))
+            asked.sort(key=lambda item: -item[2])  # the longest first, so that workers end together
             total, is_little = 0, sum(rows for *_, rows in asked) < _LOCAL_COUNT_ROWS
             location, call = self.lake.location, self.pool.call
             waiting = [] if is_little else [call(count_new_events, location, *paths, rows=n) for *paths, n in asked]

@@ -2,21 +2,45 @@
 
 What enters: files of this run and files that were there before, of one event date. What leaves: one number. This
 module must never hold more than one slice of a date's keys: a date larger than that is counted in several passes.
+
+Keys are told apart by a hash of their bytes; only those whose hash is not alone are compared as they are. A hash that
+somebody provokes to collide costs time, never the count.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.lake.layout import EVENTS, LakeLocation
 
 PASS_ROWS = 1_000_000
 _KEY = ["recipient_account_id", "event_id"]
+_WORD = 8
+_OFFSETS = (0, 8, 16, 24)
+"""Where words of an id are read; with its last eight bytes they cover the 36 characters of a UUID."""
+_MIX, _FOLD = np.uint64(0x9E3779B97F4A7C15), np.uint64(29)
+_TABLE_SIZE = 1 << 20
+_TABLE_MASK = np.uint64(_TABLE_SIZE - 1)
+
+Hashes = npt.NDArray[np.uint64]
+
+
+class _Keys(NamedTuple):
+    """Rows of ``_KEY`` and a hash of each."""
+
+    table: pa.Table
+    hashes: Hashes
+
+    def filter(self, mask: npt.NDArray[np.bool_]) -> pa.Table:
+        return self.table.filter(pa.array(mask)) if mask.any() else self.table.slice(0, 0)
 
 
 def count_new_events(
@@ -39,30 +63,75 @@ def count_new_events(
 
 
 def _count_slice(location: LakeLocation, added: Sequence[str], earlier: Sequence[str], number: int, passes: int) -> int:
-    fresh = _read_keys(location, added, number, passes).group_by(_KEY, use_threads=False).aggregate([])
-    if earlier and fresh.num_rows:
-        keys = _read_keys(location, earlier, number, passes)
-        fresh = fresh.join(keys, keys=_KEY, join_type="left anti", use_threads=False)
-    return int(fresh.num_rows)
+    fresh = _read_keys(location, added, number, passes)
+    known = _read_keys(location, earlier, number, passes)
+    is_doubtful = _is_repeated(fresh.hashes) | _is_among(fresh.hashes, known.hashes)
+    doubtful = fresh.filter(is_doubtful).group_by(_KEY, use_threads=False).aggregate([])
+    if doubtful.num_rows and known.table.num_rows:
+        suspects = known.filter(_is_among(known.hashes, fresh.hashes[is_doubtful]))
+        doubtful = doubtful.join(suspects, keys=_KEY, join_type="left anti", use_threads=False)
+    return int(np.count_nonzero(~is_doubtful)) + int(doubtful.num_rows)
 
 
-def _read_keys(location: LakeLocation, paths: Sequence[str], number: int, passes: int) -> pa.Table:
+def _read_keys(location: LakeLocation, paths: Sequence[str], number: int, passes: int) -> _Keys:
     filesystem = location.open_filesystem()
-    tables = []
+    tables, hashes = [], []
     for path in paths:
         with pq.ParquetFile(f"{EVENTS}/{path}", filesystem=filesystem) as file:
             table = file.read(columns=_KEY, use_threads=False)
-        tables.append(table if passes == 1 else table.filter(pa.array(_slice_numbers(table, passes) == number)))
-    return pa.concat_tables(tables)
+        made = _hash_keys(table)
+        if passes > 1:
+            is_here = made % np.uint64(passes) == number
+            table, made = table.filter(pa.array(is_here)), made[is_here]
+        tables.append(table)
+        hashes.append(made)
+    if not tables:
+        none = pa.array([], pa.string())
+        return _Keys(pa.table([none, none], names=_KEY), np.empty(0, dtype=np.uint64))
+    return _Keys(pa.concat_tables(tables), np.concatenate(hashes))
 
 
-def _slice_numbers(table: pa.Table, passes: int) -> npt.NDArray[np.int64]:
-    """A slice for each row, by its event id's bytes: every copy of an event falls into the same one."""
+def _hash_keys(table: pa.Table) -> Hashes:
+    """A hash of each row's key: the same for the same key, whatever file it is in."""
     if table.num_rows == 0:
-        return np.empty(0, dtype=np.int64)
-    ids = pa.concat_arrays(table.column("event_id").chunks)
+        return np.empty(0, dtype=np.uint64)
+    accounts = pc.dictionary_encode(table.column("recipient_account_id").combine_chunks())
+    salts = [int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") for text in _texts(accounts)]
+    hashes: Hashes = np.array(salts, dtype=np.uint64)[accounts.indices.to_numpy()]
+    ids = table.column("event_id").combine_chunks()
     _, offsets, data = ids.buffers()
-    ends = np.frombuffer(offsets, dtype=np.int32, count=len(ids) + 1, offset=4 * ids.offset).astype(np.int64)
-    sums = np.concatenate([[0], np.cumsum(np.frombuffer(data, dtype=np.uint8), dtype=np.int64)])
-    slices: npt.NDArray[np.int64] = (sums[ends[1:]] - sums[ends[:-1]]) % passes
-    return slices
+    edges = np.frombuffer(offsets, dtype=np.int32, count=len(ids) + 1, offset=4 * ids.offset).astype(np.int64)
+    starts, lengths = edges[:-1], np.diff(edges)
+    text = np.frombuffer(bytes(data or b"") + bytes(_WORD), dtype=np.uint8)
+    words = np.ndarray((len(text) - _WORD + 1,), dtype="<u8", buffer=text, strides=(1,))
+    last = np.maximum(lengths - _WORD, 0)
+    # The bytes beyond an id that is shorter than a word belong to its neighbour.
+    masks = np.uint64(2**64 - 1) >> (_WORD * np.maximum(_WORD - lengths, 0)).clip(0, 63).astype(np.uint64)
+    masks[lengths == 0] = 0
+    for offset in (*_OFFSETS, None):
+        places = starts + (last if offset is None else np.minimum(offset, last))
+        hashes = (hashes ^ (words[places] & masks)) * _MIX
+        hashes ^= hashes >> _FOLD
+    return hashes ^ lengths.astype(np.uint64)
+
+
+def _texts(encoded: pa.DictionaryArray) -> list[str]:
+    found: list[str] = encoded.dictionary.to_pylist()
+    return found
+
+
+def _is_repeated(hashes: Hashes) -> npt.NDArray[np.bool_]:
+    """Whether another row has the same hash."""
+    ordered = np.sort(hashes)
+    return _is_among(hashes, np.unique(ordered[1:][ordered[1:] == ordered[:-1]]))
+
+
+def _is_among(hashes: Hashes, others: Hashes) -> npt.NDArray[np.bool_]:
+    """Which of ``hashes`` are among ``others``: nearly none, which a table of their low bits tells at once."""
+    is_among = np.zeros(len(hashes), dtype=np.bool_)
+    if len(others):
+        is_marked = np.zeros(_TABLE_SIZE, dtype=np.bool_)
+        is_marked[others & _TABLE_MASK] = True
+        places = np.flatnonzero(is_marked[hashes & _TABLE_MASK])
+        is_among[places] = np.isin(hashes[places], others)
+    return is_among

@@ -125,11 +125,16 @@ def _fit_columns(rows: pa.Table) -> pa.Table:
 
 
 def _compact(table: pa.Table) -> pa.Table:
-    """The same rows, with dictionaries of only the values that they hold."""
+    """The same rows, with dictionaries of only the values that they hold, where those would weigh anything.
+
+    A dictionary of up to a byte a row stays whole: finding out what the rows use of it would cost more than writing it.
+    """
     for index, field in enumerate(table.schema):
         if pa.types.is_dictionary(field.type):
-            chunks = [_compact_dictionary(chunk) for chunk in table.column(index).chunks]
-            table = table.set_column(index, field, pa.chunked_array(chunks, field.type))
+            chunks = table.column(index).chunks
+            if any(chunk.dictionary.nbytes > len(chunk) for chunk in chunks):
+                made = [_compact_dictionary(chunk) for chunk in chunks]
+                table = table.set_column(index, field, pa.chunked_array(made, field.type))
     return table
 
 
