@@ -96,5 +96,9 @@ def session_column(made: Mapping[str, pa.Array], callers: npt.NDArray[np.int64])
 
 def _values(column: pa.Array, rows: npt.NDArray[np.int64]) -> list[Any]:
     taken = column.take(pa.array(rows))
-    values: list[Any] = (taken.view(pa.int64()) if pa.types.is_timestamp(taken.type) else taken).to_pylist()
+    if pa.types.is_timestamp(taken.type):
+        taken = taken.view(pa.int64())
+    elif pa.types.is_dictionary(taken.type):
+        taken = taken.dictionary.take(taken.indices)  # item by item a dictionary array takes ten times as long
+    values: list[Any] = taken.to_pylist()
     return values
