@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+
+import pyarrow as pa
 
 from pipeline.jobs.ingest_rows import is_unchanged
 from pipeline.jobs.ingest_tasks import RegionSpan, TaskResult
@@ -18,6 +20,8 @@ from pipeline.lake.parquet import FileAction
 
 LISTED_PROBLEMS = 1000
 """Quarantine entries and failed objects that a report names; the lake has all of them."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 OUTCOMES = ("committed", "empty", "quarantined", "skipped", "failed", "unchanged")
 
@@ -149,7 +153,10 @@ class Tally:
     def coverage(self) -> tuple[CoverageRow, ...]:
         """Accounts and regions by key, sorted."""
         ordered = sorted(self._coverage.items(), key=lambda item: (item[0][0] or "", item[0][1] or ""))
-        return tuple(CoverageRow(account, region, *values) for (account, region), values in ordered)
+        return tuple(
+            CoverageRow(account, region, archives, events, _instant(first), _instant(last))
+            for (account, region), (archives, events, first, last) in ordered
+        )
 
     def event_regions(self) -> tuple[RegionSpan, ...]:
         """Accounts and regions by event, sorted."""
@@ -159,7 +166,7 @@ class Tally:
         names = ("outcome", "reason", "detail", "archive_uri", "account_id", "region", "verification")
         more = ("record_kept_count", "first_event_time", "last_event_time")
         ledger = result.part.ledger
-        columns = [ledger.column(name).to_pylist() for name in names + more]
+        columns = [_values(ledger.column(name)) for name in names + more]
         for outcome, reason, detail, uri, account, region, verdict, kept, first, last in zip(*columns, strict=True):
             if is_unchanged(reason):
                 self.outcomes["unchanged"] += 1
@@ -187,6 +194,17 @@ class Tally:
         for row in rows.slice(0, max(room, 0)).select(["archive_uri", "record_index", "reason"]).to_pylist():
             self.quarantine.append({"uri": row.pop("archive_uri"), **row})
         self.quarantine_total += rows.num_rows
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    """Values for Python, instants as microseconds: a ``datetime`` each would cost more than all else."""
+    is_instant = pa.types.is_timestamp(column.type)
+    values: list[Any] = (column.cast(pa.int64()) if is_instant else column).to_pylist()
+    return values
+
+
+def _instant(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)
 
 
 def _join_spans(left: RegionSpan | None, right: RegionSpan) -> RegionSpan:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
 from pipeline.lake.batch import LEDGER_ROWS
+from pipeline.lake.ledger_texts import row_texts
 from pipeline.schema import ARCHIVES
 
 FINAL_OUTCOMES = ("committed", "empty", "quarantined", "skipped")
@@ -50,8 +51,8 @@ def number_rows(rows: pa.Table, batch_number: int, chain: str) -> tuple[pa.Table
     columns["chain_sha256"] = pa.nulls(count, pa.string())
     table = pa.table([columns[name] for name in ARCHIVES.names], schema=ARCHIVES)
     links = []
-    for row in _hashed_values(table):
-        chain = _link(chain, row)
+    for text in row_texts(table, _HASHED_COLUMNS):
+        chain = _link(chain, text)
         links.append(chain)
     position = ARCHIVES.get_field_index("chain_sha256")
     return table.set_column(position, ARCHIVES.field(position), pa.array(links, pa.string())), chain
@@ -69,8 +70,8 @@ def find_chain_break(ledger: pa.Table, chain: str = CHAIN_START) -> int | None:
     """
     ordered = ledger.sort_by([("batch_number", "ascending"), ("batch_position", "ascending")])
     stated = ordered.column("chain_sha256").to_pylist()
-    for position, row in enumerate(_hashed_values(ordered)):
-        chain = _link(chain, row)
+    for position, text in enumerate(row_texts(ordered, _HASHED_COLUMNS)):
+        chain = _link(chain, text)
         if chain != stated[position]:
             return position
     return None
@@ -86,17 +87,13 @@ def follows_chain(row: Mapping[str, Any], chain: str) -> bool:
     if not all(name in row for name in _HASHED_COLUMNS):
         return False
     try:
-        return _link(chain, tuple(row[name] for name in _HASHED_COLUMNS)) == row.get("chain_sha256")
+        return _link(chain, _encode([row[name] for name in _HASHED_COLUMNS])[1:-1]) == row.get("chain_sha256")
     except (TypeError, ValueError, RecursionError, UnicodeEncodeError):
         return False
 
 
-def _hashed_values(rows: pa.Table) -> Iterator[tuple[Any, ...]]:
-    return zip(*(rows.column(name).to_pylist() for name in _HASHED_COLUMNS), strict=True)
-
-
-def _link(chain: str, row: tuple[Any, ...]) -> str:
-    return hashlib.sha256(_encode([chain, *row]).encode()).hexdigest()
+def _link(chain: str, text: str) -> str:
+    return hashlib.sha256(f"[{_encode(chain)},{text}]".encode()).hexdigest()
 
 
 def _plain(value: Any) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.lake.batch import LEDGER_ROWS
 from pipeline.lake.ledger import KnownVersions, find_chain_break, number_rows, select_latest
+from pipeline.lake.ledger_texts import row_texts
 from pipeline.lake.plans import FIRST_CHAIN
 from tests.lake.rows import ledger_row
 
@@ -50,6 +53,49 @@ def test_a_removed_row_breaks_the_chain(position: int) -> None:
     rows = make_history().to_pylist()
     del rows[position]
     assert find_chain_break(pa.Table.from_pylist(rows, schema=make_history().schema)) == position
+
+
+_instants = st.integers(0, 250_000_000_000_000_000).map(
+    lambda us: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)
+)
+_rows = st.fixed_dictionaries(
+    {
+        "text": st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
+        "number": st.none() | st.integers(-(2**63), 2**63 - 1),
+        "day": st.none() | st.dates(),
+        "instant": st.none() | _instants,
+        "days": st.none() | st.lists(st.none() | st.dates(), max_size=3),
+    }
+)
+_schema = pa.schema(
+    [
+        ("text", pa.string()),
+        ("number", pa.int64()),
+        ("day", pa.date32()),
+        ("instant", pa.timestamp("us", tz="UTC")),
+        ("days", pa.list_(pa.date32())),
+    ]
+)
+
+
+@given(rows=st.lists(_rows, max_size=6), cut=st.integers(0, 3))
+def test_rows_are_hashed_as_json_writes_them(rows: list[dict[str, Any]], cut: int) -> None:
+    """A chain can be checked by anyone with ``json.dumps``: dates and times stand in ISO 8601."""
+    table = pa.Table.from_pylist(rows, schema=_schema).slice(cut)
+    found = [f"[{text}]" for text in row_texts(table, _schema.names)]
+    wanted = [
+        json.dumps(
+            [row[name] for name in _schema.names], default=lambda value: value.isoformat(), separators=(",", ":")
+        )
+        for row in rows[cut:]
+    ]
+    assert found == wanted
+
+
+def test_the_chain_of_a_known_row_never_changes() -> None:
+    """Lakes live longer than versions: the link of this row was made by the first one."""
+    row = ledger_row("file:///s/a.json.gz", archive_key="a.json.gz", archive_sha256="1")
+    assert number(row)[1] == "cd25df3aa4e058055ef576eec8a643a9af0c9c852e4fbcb71965c16da8a1ee2a"
 
 
 def test_the_chain_does_not_depend_on_where_the_source_is() -> None:
