@@ -7,6 +7,7 @@ What enters: a lake's path and settings. What leaves: ``models/`` and ``policytr
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -133,19 +134,22 @@ def _build_models(
             extensions=extensions,
             known_columns=frozenset({*schema.EVENTS.names, *schema.ARCHIVES.names, *schema.QUARANTINE.names}),
             on_model=clock.begin,
+            on_made=clock.end,
             on_news=stages.prepare,
         )
         result = build.run()
         clock.begin("audits")
         for name, (sql, path) in load_audits(folder).items():
             run_audit(connection, name, sql, path)
+        clock.end("audits")
         clock.begin(MARTS_FILE)
         marts = [model for model in models if is_mart(model)]
         if _marts_are_stale(lake, result, marts):
             write_marts(connection, marts, scratch / MARTS_FILE)
             _publish(lake, scratch / MARTS_FILE)
         build.remember()
-    clock.end()
+        clock.end(MARTS_FILE)
+    clock.stop()
     progress.finish(_STAGE)
     return BuildReport(
         batch_number=inputs.batch_number,
@@ -172,23 +176,25 @@ def _publish(lake: Lake, file: Path) -> None:
 
 
 class _Clock:
-    """Times models and tells a progress about them."""
+    """Times models, of which several may be at work, and tells a progress about them."""
 
     def __init__(self, progress: Progress) -> None:
         self.seconds: dict[str, float] = {}
         self._progress = progress
-        self._name = ""
-        self._since = self._start = time.monotonic()
+        self._begun: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self._start = time.monotonic()
 
     def begin(self, name: str) -> None:
-        """A model begins; the one before it is done."""
-        now = time.monotonic()
-        if self._name:
-            self.seconds[self._name] = self.seconds.get(self._name, 0.0) + round(now - self._since, 3)
-            self._progress.advance(_STAGE)
-        self._name, self._since = name, now
+        """A model begins."""
+        self._begun[name] = time.monotonic()
 
-    def end(self) -> None:
+    def end(self, name: str) -> None:
+        """It is done."""
+        with self._lock:
+            self.seconds[name] = round(time.monotonic() - self._begun[name], 3)
+            self._progress.advance(_STAGE)
+
+    def stop(self) -> None:
         """The last one is done."""
-        self.begin("")
         self.seconds["total"] = round(time.monotonic() - self._start, 3)

@@ -30,9 +30,11 @@ from pipeline.models.changes import (
     split_dates,
     spread_change,
 )
-from pipeline.models.engine import date_list, forget_relation, load_seed, register_relation
-from pipeline.models.folder import LAKE_RELATIONS, Model, order_models
-from pipeline.models.store import STATE_NAME, ModelState, ModelStore, read_states, states_table
+from pipeline.models.engine import date_list, keep_table, load_seed, read_relation
+from pipeline.models.folder import LAKE_RELATIONS, Model, event_readers, plan_steps
+from pipeline.models.lanes import Lanes
+from pipeline.models.schedule import run_side_by_side
+from pipeline.models.store import STATE, STATE_NAME, ModelState, ModelStore, read_states, states_table
 from pipeline.models.writing import ModelWriter, fingerprint_rows
 
 RUN_EVENTS = 1_000_000
@@ -43,7 +45,9 @@ RUN_EVENTS = 1_000_000
 class Build:
     """One build in progress: ``run``, then ``remember`` once everything that depends on it is in place.
 
-    ``on_model`` hears of each model before it is looked at; ``on_news`` once, before the first, if the lake changed.
+    ``on_model`` hears of each model before it is looked at, ``on_made`` after it; ``on_news`` once, before the first,
+    if the lake changed. Models that do not need each other are made side by side, in so many ``lanes``; of those that
+    read the events one runs at a time, so that memory is that of one.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -55,7 +59,9 @@ class Build:
     extensions: Mapping[str, Extension]
     known_columns: frozenset[str]
     on_model: Callable[[str], None] = lambda name: None
+    on_made: Callable[[str], None] = lambda name: None
     on_news: Callable[[], None] = lambda: None
+    lanes: int = 2
     changes: dict[str, Change] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
     states: dict[str, ModelState] = field(default_factory=dict)
@@ -64,6 +70,7 @@ class Build:
     stored: dict[str, str] = field(default_factory=dict)
     result: BuildResult = field(default_factory=BuildResult)
     writer: ModelWriter = field(init=False)
+    cursors: Lanes = field(init=False)
 
     def run(self) -> BuildResult:
         """Build every model; all are in the store when it returns.
@@ -71,27 +78,41 @@ class Build:
         Raises:
             ModelError: a query failed, or an audit found its result wrong; nothing later was built.
         """
+        self.cursors = Lanes(self.connection)
         with ModelWriter(self.connection, self.store) as self.writer:
             self._make_all()
             self.writer.finish()
         return self.result
 
+    @property
+    def here(self) -> duckdb.DuckDBPyConnection:
+        """The connection of the thread that asks."""
+        return self.cursors.here
+
     def _make_all(self) -> None:
         stored = self.store.read(STATE_NAME)
         if stored is not None:
-            register_relation(self.connection, STATE_NAME, stored)
-            self.before = read_states(self.connection.sql(f"from {STATE_NAME}").to_arrow_table())
-            forget_relation(self.connection, STATE_NAME)
+            self.before = read_states(read_relation(stored, STATE.names))
         self._register_lake()
         for name, path in self.seeds.items():
             load_seed(self.connection, name, path)
             self._note_relation(name, hashlib.sha256(path.read_bytes()).hexdigest())
-        for model in order_models(self.models, {name: item.inputs for name, item in self.extensions.items()}):
-            for name in model.header.inputs:
-                if name.startswith("ext_") and name not in self.columns:
-                    self._extend(name, model)
-            self.on_model(model.name)
-            self._build(model)
+        if self.result.changed_dates:
+            self.on_news()
+        plan = plan_steps(self.models, {name: item.inputs for name, item in self.extensions.items()})
+        steps = {model.name: model for model in self.models}
+
+        def make(name: str) -> None:
+            if name in steps:
+                self.on_model(name)
+                self._build(steps[name])
+                self.on_made(name)
+            else:
+                self._extend(name)
+
+        run_side_by_side(plan, make, lanes=self.lanes, alone=event_readers(self.models))
+        self.cursors.catch_up()
+        self.result.unchanged.sort()
 
     def remember(self) -> None:
         """Note in the store what was built, so that the next build makes only what changed; ``run`` came before."""
@@ -103,18 +124,16 @@ class Build:
         dates = self.lake.changed_dates(min(last)) if last else self.lake.event_dates
         change = Change(frozenset(dates))
         self.result.changed_dates = change.dates
-        if change:
-            self.on_news()
         for name, relation in zip(
             LAKE_RELATIONS, (self.lake.events, self.lake.archives, self.lake.quarantine), strict=True
         ):
-            register_relation(self.connection, name, relation)
+            self.cursors.register(name, relation)
             self._note_relation(name, name)
             self.changes[name] = change
 
     def _note_relation(self, name: str, digest: str) -> None:
         """Remember a relation that is no model: its columns, hash, and whether it is what it was."""
-        self.columns[name] = tuple(self.connection.table(name).columns)
+        self.columns[name] = tuple(self.here.table(name).columns)
         self.hashes[name] = digest
         known = self.before.get(name)
         self.changes[name] = NOTHING if known and known.definition_sha256 == digest else EVERYTHING
@@ -127,29 +146,28 @@ class Build:
         whole = json.dumps([duckdb.__version__, text, values, below], sort_keys=True)
         return hashlib.sha256(whole.encode()).hexdigest()
 
-    def _extend(self, name: str, reader: Model) -> None:
+    def _extend(self, name: str) -> None:
         """Make one ``ext_`` relation, unless its inputs are what they were."""
-        extension = self.extensions.get(name)
-        if extension is None:
-            raise ModelError(f"{reader.name} reads {name}, which nothing makes")
+        extension = self.extensions[name]
         digest = self._definition(f"{__version__} {extension.schema} {extension.salt}", extension.inputs, ())
         self.hashes[name] = digest
+        self.columns[name] = tuple(extension.schema.names)
         before = self.before.get(name)
         change = merge_changes(self.changes[item] for item in extension.inputs)
         kept = self.store.read(name) if before and before.definition_sha256 == digest and not change else None
         if kept is not None and before is not None:
-            register_relation(self.connection, name, kept)
+            self.cursors.register(name, kept)
             self.states[name] = replace(before, batch_number=self.lake.batch_number)
             self.changes[name] = NOTHING
-        else:
-            self.on_model(name)
-            inputs = {item: self.connection.sql(f"from {item}").to_arrow_table() for item in extension.inputs}
-            table = extension.make(inputs)
-            if not table.schema.equals(extension.schema):
-                raise ModelError(f"{name} was made with other columns than schema.py declares: {table.schema}")
-            register_relation(self.connection, name, table)
-            self._store_whole(name, before, digest)
-        self.columns[name] = tuple(extension.schema.names)
+            return
+        self.on_model(name)
+        inputs = {item: self.here.sql(f"from {item}").to_arrow_table() for item in extension.inputs}
+        table = extension.make(inputs)
+        if not table.schema.equals(extension.schema):
+            raise ModelError(f"{name} was made with other columns than schema.py declares: {table.schema}")
+        keep_table(self.here, name, table)
+        self._store_whole(name, before, digest)
+        self.on_made(name)
 
     def _build(self, model: Model) -> None:
         header = model.header
@@ -172,12 +190,12 @@ class Build:
         except duckdb.Error as error:
             self._blame_header(model)
             raise self._error(model, str(error)) from error
-        self.columns[model.name] = tuple(self.connection.table(model.name).columns)
+        self.columns[model.name] = tuple(self.here.table(model.name).columns)
         self.stored[model.name] = header.stored
 
     def _build_view(self, model: Model, change: Change, digest: str) -> None:
-        self.connection.execute(f"create view {model.name} as {model.sql}")
-        columns = self.connection.table(model.name).columns
+        self.here.execute(f"create view {model.name} as {model.sql}")
+        columns = self.here.table(model.name).columns
         self._audit_columns(model, columns)
         dated = "event_date" in columns
         self.changes[model.name] = change if dated or not change else EVERYTHING
@@ -188,20 +206,20 @@ class Build:
         if not dated:
             # Without dates a view over the events is the whole lake: what it costs, who asks it pays.
             if "lake_events" not in model.header.inputs:
-                audit_grain(self.connection, model, model.name)
+                audit_grain(self.here, model, model.name)
             return
         for run in split_dates(days, dict(self.lake.event_dates), limit=RUN_EVENTS):
-            audit_grain(self.connection, model, model.name, where=f"event_date in ({date_list(run)})")
+            audit_grain(self.here, model, model.name, where=f"event_date in ({date_list(run)})")
 
     def _build_whole(self, model: Model, change: Change, before: ModelState | None, digest: str) -> None:
         kept = None if change else self.store.read(model.name)
         if kept is not None and before is not None:
-            register_relation(self.connection, model.name, kept)
+            self.cursors.register(model.name, kept)
             self.states[model.name] = replace(before, batch_number=self.lake.batch_number)
             self.changes[model.name] = NOTHING
             self.result.unchanged.append(model.name)
             return
-        self.connection.execute(
+        self.here.execute(
             f"create table {model.name} as select * from ({model.sql}\n) order by {self._order(model)}",  # noqa: S608
             self._values(model),
         )
@@ -210,15 +228,10 @@ class Build:
 
     def _store_whole(self, name: str, before: ModelState | None, digest: str) -> None:
         """Write a whole relation unless its rows are what they were, and note which dates differ."""
-        # A registered relation belongs to this connection alone; the writer has its own.
-        table = name
-        if name.startswith("ext_"):
-            table = f"made_{name}"
-            self.connection.execute(f"create table {table} as from {name}")
         if before is None:
-            self._store_first(name, table, digest)
+            self._store_first(name, digest)
             return
-        prints = fingerprint_rows(self.connection, table)
+        prints = fingerprint_rows(self.here, name)
         old = before.fingerprints
         self.states[name] = ModelState(digest, self.lake.batch_number, prints)
         differing = {key for key in set(prints) | set(old) if prints.get(key) != old.get(key)}
@@ -230,17 +243,17 @@ class Build:
             self.result.unchanged.append(name)
             return
         self.result.written[name] = self._count(name)
-        self.writer.add(name, table, replace_dates=None, by_event_date=False)
+        self.writer.add(name, name, replace_dates=None, by_event_date=False)
 
-    def _store_first(self, name: str, table: str, digest: str) -> None:
+    def _store_first(self, name: str, digest: str) -> None:
         """Write a relation that was never built: what it is compared by next time, the writer works out."""
 
         def note(cursor: duckdb.DuckDBPyConnection) -> None:
-            self.states[name] = ModelState(digest, self.lake.batch_number, fingerprint_rows(cursor, table))
+            self.states[name] = ModelState(digest, self.lake.batch_number, fingerprint_rows(cursor, name))
 
         self.changes[name] = EVERYTHING
         self.result.written[name] = self._count(name)
-        self.writer.add(name, table, replace_dates=None, by_event_date=False, then=note)
+        self.writer.add(name, name, replace_dates=None, by_event_date=False, then=note)
 
     def _build_dates(self, model: Model, change: Change, digest: str) -> None:
         header = model.header
@@ -256,7 +269,7 @@ class Build:
             runs = [[]]
         if kept is not None and not runs:
             self.result.unchanged.append(model.name)
-            register_relation(self.connection, model.name, kept)
+            self.cursors.register(model.name, kept)
             return
         fresh = []
         for number, run in enumerate(runs):
@@ -266,9 +279,9 @@ class Build:
         self.result.written[model.name] = sum(self._count(name) for name in fresh)
         parts = [f"from {name}" for name in fresh]
         if kept is not None and not change.is_whole:
-            register_relation(self.connection, f"kept_{model.name}", kept)
+            self.cursors.register(f"kept_{model.name}", kept)
             parts.append(f"from kept_{model.name} where not ({_in_dates(rebuild)})")
-        self.connection.execute(f"create view {model.name} as {' union all by name '.join(parts)}")
+        self.here.execute(f"create view {model.name} as {' union all by name '.join(parts)}")
 
     def _weights(self, model: Model, rebuild: frozenset[date]) -> dict[date, int]:
         """Rows of the model's inputs by date; of a view, or where one run holds all, the lake's instead."""
@@ -278,7 +291,7 @@ class Build:
             return dict(self.lake.event_dates)
         weights: dict[date, int] = {}
         for name in dated:
-            counts = self.connection.sql(
+            counts = self.here.sql(
                 f"select event_date, count(*) as rows from {name} where {_in_dates(rebuild)} group by event_date"  # noqa: S608
             ).to_arrow_table()
             for row in counts.to_pylist():
@@ -296,7 +309,7 @@ class Build:
         ]
         prefix = f"with {', '.join(bounds)} " if bounds else ""
         fresh = f"fresh_{model.name}_{number}"
-        self.connection.execute(
+        self.here.execute(
             f"create table {fresh} as {prefix}select * from ({model.sql}\n)"  # noqa: S608 - checked at load
             f" where {_in_dates(run)} order by event_date, {self._order(model)}",
             self._values(model),
@@ -306,15 +319,15 @@ class Build:
 
     def _audit_table(self, model: Model, table: str) -> None:
         """Check what was made against the header."""
-        made = self.connection.table(table)
+        made = self.here.table(table)
         self._audit_columns(model, made.columns)
         audit_types(model, dict(zip(made.columns, map(str, made.types), strict=True)))
-        audit_grain(self.connection, model, table)
+        audit_grain(self.here, model, table)
 
     def _blame_header(self, model: Model) -> None:
         """After a failure: an unknown name in ``order`` or ``stored`` is the header's mistake, and is told as such."""
         try:
-            columns = self.connection.sql(f"from ({model.sql}\n) limit 0", params=self._values(model)).columns
+            columns = self.here.sql(f"from ({model.sql}\n) limit 0", params=self._values(model)).columns
         except duckdb.Error:
             return
         self._audit_columns(model, columns)
@@ -331,7 +344,7 @@ class Build:
         return ", ".join(dict.fromkeys((*model.header.order, *model.header.grain)))
 
     def _count(self, name: str) -> int:
-        return int(self.connection.execute(f"select count(*) from {name}").fetchall()[0][0])  # noqa: S608 - own name
+        return int(self.here.execute(f"select count(*) from {name}").fetchall()[0][0])  # noqa: S608 - own name
 
     def _error(self, model: Model, message: str) -> ModelError:
         return ModelError(f"{model.name}: {message}", location=Location(model.path.absolute().as_uri()))

@@ -75,7 +75,19 @@ def open_engine(database: str, limits: EngineLimits, *, scratch: Path | None) ->
     }
     if limits.threads:
         config["threads"] = limits.threads
-    connection = duckdb.connect(database, config=config)
+    connection = _quiet(duckdb.connect(database, config=config))
+    # A build reads the footers of the same files, of some hundred columns each, for every model over the events.
+    connection.execute("set global parquet_metadata_cache = true")
+    return connection
+
+
+def open_cursor(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Open another connection to the same database, for another thread, with the same settings."""
+    return _quiet(connection.cursor())
+
+
+def _quiet(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Apply what DuckDB keeps for each connection by itself."""
     connection.execute("set timezone = 'UTC'")
     # In a notebook without ipywidgets DuckDB refuses to touch its progress bar, and has none to draw either.
     with suppress(duckdb.InvalidInputException):
@@ -98,6 +110,13 @@ def register_relation(connection: duckdb.DuckDBPyConnection, name: str, relation
         connection.execute(f"create view {name} as {_scan_files(relation)}")
     else:
         connection.register(name, relation.schema.empty_table())
+
+
+def keep_table(connection: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:
+    """Make a table of Arrow rows: unlike a registered relation it belongs to the database, so every cursor reads it."""
+    register_relation(connection, f"arrow_{name}", rows)
+    connection.execute(f"create table {name} as from arrow_{name}")
+    connection.unregister(f"arrow_{name}")
 
 
 def forget_relation(connection: duckdb.DuckDBPyConnection, name: str) -> None:

@@ -133,14 +133,51 @@ def check_inputs(models: Iterable[Model], *, seeds: Mapping[str, Path]) -> None:
                 )
 
 
-def order_models(models: Iterable[Model], edges: Mapping[str, Iterable[str]] | None = None) -> list[Model]:
-    """Order models so that inputs come first; ``edges`` adds what each ``ext_`` relation is made from.
+def order_models(models: Iterable[Model]) -> list[Model]:
+    """Order models so that inputs come first.
 
     Raises:
         ModelError: models depend on each other in a circle, which is named.
     """
     by_name = {model.name: model for model in models}
-    extra = {name: tuple(inputs) for name, inputs in (edges or {}).items()}
+    return [by_name[name] for name in _order_names(by_name, {}) if name in by_name]
+
+
+def plan_steps(models: Iterable[Model], extensions: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
+    """Return what a build makes, in an order that works, each with those of them that it reads.
+
+    Args:
+        models: all of a folder.
+        extensions: ``ext_`` relation -> what it is made from; those that no model reads are left out.
+
+    Raises:
+        ModelError: a circle, or an ``ext_`` relation that nothing makes.
+    """
+    by_name = {model.name: model for model in models}
+    for model in by_name.values():
+        for name in model.header.inputs:
+            if name.startswith("ext_") and name not in extensions:
+                raise ModelError(f"{model.name} reads {name}, which nothing makes")
+    edges = {name: tuple(inputs) for name, inputs in extensions.items()}
+    steps = [name for name in _order_names(by_name, edges) if name in by_name or name in edges]
+    inputs = {name: by_name[name].header.inputs if name in by_name else edges[name] for name in steps}
+    return {name: tuple(item for item in inputs[name] if item in inputs) for name in steps}
+
+
+def event_readers(models: Iterable[Model]) -> frozenset[str]:
+    """Return the models that read the lake's events, by name or through views: what a build spends most on."""
+    readers: set[str] = set()
+    views = {"lake_events"}
+    for model in order_models(models):
+        if not views.isdisjoint(model.header.inputs):
+            readers.add(model.name)
+            if model.header.stored == "no":
+                views.add(model.name)
+    return frozenset(readers)
+
+
+def _order_names(models: Mapping[str, Model], edges: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Names of models and of all that they read, inputs first, by name among equals."""
     done: dict[str, None] = {}
 
     def visit(name: str, trail: tuple[str, ...]) -> None:
@@ -149,11 +186,11 @@ def order_models(models: Iterable[Model], edges: Mapping[str, Iterable[str]] | N
             raise ModelError(f"models depend on each other in a circle: {circle}")
         if name in done:
             return
-        inputs = by_name[name].header.inputs if name in by_name else extra.get(name, ())
+        inputs = models[name].header.inputs if name in models else edges.get(name, ())
         for item in sorted(inputs):
             visit(item, (*trail, name))
         done[name] = None
 
-    for name in sorted(by_name):
+    for name in sorted(models):
         visit(name, ())
-    return [by_name[name] for name in done if name in by_name]
+    return list(done)

@@ -6,6 +6,7 @@ change what it writes, and never let a failed write pass for a done one.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -14,6 +15,7 @@ from types import TracebackType
 
 import duckdb
 
+from pipeline.models.engine import open_cursor
 from pipeline.models.store import ModelStore
 
 
@@ -26,6 +28,7 @@ class ModelWriter(AbstractContextManager["ModelWriter"]):
         self._store = store
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="models")
         self._pending: list[Future[None]] = []
+        self._lock = threading.Lock()
 
     def add(
         self,
@@ -41,11 +44,11 @@ class ModelWriter(AbstractContextManager["ModelWriter"]):
         Raises:
             PipelineError: an earlier write failed; nothing more is begun.
         """
-        for done in [item for item in self._pending if item.done()]:
-            self._pending.remove(done)
-            done.result()
-        cursor = self._connection.cursor()
-        self._pending.append(self._pool.submit(self._write, cursor, name, table, replace_dates, by_event_date, then))
+        with self._lock:
+            for done in [item for item in self._pending if item.done()]:
+                self._pending.remove(done)
+                done.result()
+            self._pending.append(self._pool.submit(self._write, name, table, replace_dates, by_event_date, then))
 
     def finish(self) -> None:
         """Wait until everything is written.
@@ -64,14 +67,13 @@ class ModelWriter(AbstractContextManager["ModelWriter"]):
 
     def _write(
         self,
-        cursor: duckdb.DuckDBPyConnection,
         name: str,
         table: str,
         replace_dates: Collection[date] | None,
         by_event_date: bool,
         then: Callable[[duckdb.DuckDBPyConnection], None],
     ) -> None:
-        with cursor:
+        with open_cursor(self._connection) as cursor:
             rows = cursor.sql(f"from {table}").to_arrow_reader()
             self._store.write(name, rows, replace_dates=replace_dates, by_event_date=by_event_date)
             then(cursor)

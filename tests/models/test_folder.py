@@ -6,7 +6,7 @@ import pytest
 from model_files import write_model
 
 from pipeline.errors import ModelError
-from pipeline.models.folder import load_models, seed_files, sql_folder
+from pipeline.models.folder import event_readers, load_models, plan_steps, read_model_file, seed_files, sql_folder
 
 
 def test_inputs_come_first(tmp_path: Path) -> None:
@@ -78,3 +78,26 @@ def test_the_models_of_the_checkout_load() -> None:
     names = [model.name for model in load_models(sql_folder())]
     assert "fct_lineage" in names
     assert names.index("stg_events") < names.index("int_identity_events")
+
+
+def test_a_plan_names_what_each_step_reads_of_the_others(tmp_path: Path) -> None:
+    """Models and the ``ext_`` relations that they read, inputs first; seeds and the lake are there already."""
+    write_model(tmp_path, "stg_e", "from lake_events", inputs="lake_events")
+    write_model(tmp_path, "stg_x", "from ext_x", inputs="ext_x")
+    write_model(tmp_path, "int_a", "from stg_e, seed_s", inputs="stg_e, seed_s")
+    models = [read_model_file(path, is_compared=False) for path in sorted(tmp_path.glob("*/*.sql"))]
+    plan = plan_steps(models, {"ext_x": ("int_a", "seed_s"), "ext_unread": ()})
+    assert list(plan.items()) == [
+        ("stg_e", ()), ("int_a", ("stg_e",)), ("ext_x", ("int_a",)), ("stg_x", ("ext_x",)),
+    ]  # fmt: skip
+    with pytest.raises(ModelError, match="stg_x reads ext_x, which nothing makes"):
+        plan_steps(models, {})
+
+
+def test_readers_of_the_events_are_found_through_views(tmp_path: Path) -> None:
+    """A view passes the events on; a stored model does not."""
+    write_model(tmp_path, "stg_e", "from lake_events", inputs="lake_events")
+    write_model(tmp_path, "int_a", "from stg_e", inputs="stg_e", stored="full")
+    write_model(tmp_path, "int_b", "from int_a", inputs="int_a", stored="full")
+    models = [read_model_file(path, is_compared=False) for path in sorted(tmp_path.glob("*/*.sql"))]
+    assert event_readers(models) == {"stg_e", "int_a"}
