@@ -20,7 +20,7 @@ _MOST_BYTES = 2**31 - 1
 
 
 class Places(NamedTuple):
-    """Strings by address and meta (see ``rows.Columns``); who makes one keeps the bytes alive."""
+    """Strings by address and meta (see ``compiled_path.Columns``); who makes one keeps the bytes alive."""
 
     at: npt.NDArray[np.int64]
     meta: npt.NDArray[np.int64]

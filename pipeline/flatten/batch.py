@@ -24,11 +24,11 @@ from pipeline.flatten.compiled_path import EXACT_VIEWS, RowFiller
 from pipeline.flatten.denials import DENIAL_CODES, denied_columns
 from pipeline.flatten.exact import Row
 from pipeline.flatten.gather import leading_bytes
-from pipeline.flatten.hashing import DIGEST_BYTES, hash_spans
+from pipeline.flatten.hashing import hash_spans
 from pipeline.flatten.layout import BOOLEAN_COLUMNS, DICTIONARY_COLUMNS, get_layout
 from pipeline.flatten.outcome import ArchiveRecords
-from pipeline.flatten.rows import DONE
 from pipeline.flatten.session_ids import session_column
+from pipeline.flatten.state import DIGEST_BYTES, DONE
 from pipeline.flatten.times import MICROSECONDS, parse_time
 from pipeline.schema import EVENTS
 

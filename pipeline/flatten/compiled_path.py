@@ -13,15 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import RecordError
-from pipeline.flatten import rows as filling
+from pipeline.flatten import state as meaning
 from pipeline.flatten.arrow_arrays import Places
 from pipeline.flatten.exact import Row, flatten_record
 from pipeline.flatten.interning import Interner
 from pipeline.flatten.layout import BOOLEAN_COLUMNS, DICTIONARY_COLUMNS, get_layout, rule_key
 from pipeline.flatten.memory import address
+from pipeline.flatten.native import call
 from pipeline.flatten.outcome import ArchiveRecords, BadRecord
 from pipeline.flatten.promotions import rules_for
-from pipeline.flatten.scanner import SCAN_SIZES
+from pipeline.flatten.state import SCAN_SIZES
 from pipeline.flatten.times import latest_plausible
 
 EXACT_VIEWS = ("unknown_members", "raw_record")
@@ -32,7 +33,7 @@ _KINDS_SIZE = 4096
 
 
 class Columns(NamedTuple):
-    """Values of the rows, as arrays; ``rows.STATE`` says what they hold."""
+    """Values of the rows, as arrays; ``state.STATE`` says what they hold."""
 
     view_at: npt.NDArray[np.int64]
     view_meta: npt.NDArray[np.int64]
@@ -78,7 +79,7 @@ class RowFiller:
         self.ends = np.concatenate([*nothing, *(a.ends + base for a, base in zip(archives, bases, strict=True))])
         self._limits = np.array([base + len(b) for b, base in zip(self._buffers, bases, strict=True)], dtype=np.int64)
         self._arenas: list[npt.NDArray[np.uint8]] = []
-        self._state = np.zeros(1, dtype=filling.STATE)
+        self._state = np.zeros(1, dtype=meaning.STATE)
         self._held: dict[str, npt.NDArray[np.int64]] = {}
 
     def fill(self) -> None:
@@ -86,10 +87,10 @@ class RowFiller:
         if not self.count:
             return
         strict = np.concatenate([archive.strict for archive in self._archives])
-        self.columns.done[:] = np.where(strict, filling.PENDING, filling.ODD)
+        self.columns.done[:] = np.where(strict, meaning.PENDING, meaning.ODD)
         self._prepare()
         self._run()
-        for row in np.flatnonzero(self.columns.done == filling.ODD).tolist():
+        for row in np.flatnonzero(self.columns.done == meaning.ODD).tolist():
             self._fill_exactly(row)
 
     def _prepare(self) -> None:
@@ -117,12 +118,12 @@ class RowFiller:
     def _run(self) -> None:
         """Run the compiled filler; it comes back for more room and for each new kind of event."""
         while True:
-            why = filling.fill_rows(self._state)
-            if why == filling.FINISHED:
+            why = call("fill_rows", address(self._state))
+            if why == meaning.FINISHED:
                 return
-            if why == filling.NEEDS_KIND:
+            if why == meaning.NEEDS_KIND:
                 self._add_kind()
-            elif why == filling.NEEDS_ARENA:
+            elif why == meaning.NEEDS_ARENA:
                 row = int(self._state["row"][0])
                 self._add_arena(int(self.ends[row] - self.starts[row]))
             else:
@@ -149,17 +150,17 @@ class RowFiller:
         keys, rules = before["kind_key"], before["kind_rule"]
         if keys is not None and rules is not None:
             for place in np.flatnonzero(keys).tolist():
-                filling.add_kind(self._state, int(keys[place]), int(rules[place]))
+                call("add_kind", address(self._state), int(keys[place]), int(rules[place]))
 
     def _add_kind(self) -> None:
         """Find the rule of the event in the pending row and keep it."""
-        key = int(filling.pending_kind(self._state))
+        key = call("pending_kind", address(self._state))
         source, name = (key - 1) >> 32, (key - 1) & 0xFFFFFFFF
         rules = rules_for(self._entry_text(source - 1), self._entry_text(name - 1))
         size = len(self._held["kind_key"])
         if int(self._state["kind_count"][0]) * 2 >= size:
             self._set_kinds(size * 4)
-        filling.add_kind(self._state, key, self._layout.rules[rule_key(rules)])
+        call("add_kind", address(self._state), key, self._layout.rules[rule_key(rules)])
 
     def _entry_text(self, entry: int) -> str | None:
         """Text of an interned value; ``None`` for the code of null."""
@@ -186,7 +187,7 @@ class RowFiller:
             return
         self.exact[row] = values
         self.columns.time[row] = values["event_time"]
-        self.columns.done[row] = filling.DONE
+        self.columns.done[row] = meaning.DONE
 
 
 def _make_columns(rows: int, views: int, identity: int) -> Columns:

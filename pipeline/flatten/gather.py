@@ -1,168 +1,54 @@
-"""Places and codes to Arrow buffers, in the order of the batch, in compiled code.
+"""Places and codes to Arrow buffers, in the order of the batch: the Python face of ``kernels.gather``.
 
-What enters: columns of places (see ``rows.Columns``) and an order of rows. What leaves: filled buffers.
-This module must never write past the sizes that the caller computed with ``measure_places``.
+What enters: columns of places (see ``compiled_path.Columns``) and an order of rows. What leaves: filled buffers.
+This module must never hand an array to compiled code without its type and length being what the code believes.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import numpy as np
+import numpy.typing as npt
 
-from pipeline.flatten.memory import compiled, copy_bytes, entry_point, load8, store8
-from pipeline.flatten.scanner import find_quote
+from pipeline.flatten.memory import address
+from pipeline.flatten.native import call
 
-_SLASH, _U, _QUOTE = ord("\\"), ord("u"), ord('"')
-_N, _T, _R, _B, _F = ord("n"), ord("t"), ord("r"), ord("b"), ord("f")
-_NINE, _LOWER = ord("9"), 0x20
+Words = npt.NDArray[np.int64]
+Bits = npt.NDArray[np.uint8]
 
 
-@entry_point
-def measure_places(order: Any, meta: Any) -> Any:
+def measure_places(order: Words, meta: Words) -> tuple[int, int]:
     """Bytes that the places hold (escapes counted as written, which is never less), and how many are null."""
-    total, nulls = 0, 0
-    for index in range(len(order)):
-        value = meta[order[index]]
-        total += value >> 2
-        nulls += value == 0
-    return total, nulls
+    found = np.empty(2, dtype=np.int64)
+    call("measure_places", _words(order), len(order), _words(meta), _words(found))
+    return int(found[0]), int(found[1])
 
 
-@entry_point
-def gather_places(order: Any, at: Any, meta: Any, offsets: Any, data: Any, validity: Any) -> Any:
-    """Copy the bytes of each place; returns the bytes written."""
-    target = data.ctypes.data
-    used = 0
-    for index in range(len(order)):
-        row = order[index]
-        offsets[index] = used
-        value = meta[row]
-        if value == 0:
-            continue
-        validity[index >> 3] |= 1 << (index & 7)
-        length = value >> 2
-        if value & 2:
-            used += decode_escapes(at[row], at[row] + length, target + used)
-        else:
-            copy_bytes(target + used, at[row], length)
-            used += length
-    offsets[len(order)] = used
-    return used
+def gather_places(
+    order: Words, at: Words, meta: Words, offsets: npt.NDArray[np.int32], data: Bits, validity: Bits
+) -> int:
+    """Copy the bytes of each place; ``data`` has room for what ``measure_places`` said. Returns the bytes written."""
+    addresses = (_words(at), _words(meta), address(offsets, np.int32), address(data, np.uint8))
+    return call("gather_places", _words(order), len(order), *addresses, address(validity, np.uint8))
 
 
-@compiled
-def _hex_digit(byte: Any) -> Any:
-    return byte - 48 if byte <= _NINE else (byte | _LOWER) - 87
-
-
-@compiled
-def _read_unit(at: Any) -> Any:
-    """The UTF-16 unit of four hex digits."""
-    return (
-        _hex_digit(load8(at)) << 12
-        | _hex_digit(load8(at + 1)) << 8
-        | _hex_digit(load8(at + 2)) << 4
-        | _hex_digit(load8(at + 3))
-    )
-
-
-@compiled
-def _write_utf8(point: Any, target: Any) -> Any:
-    """Write a code point; returns the bytes it takes."""
-    if point < 0x80:
-        store8(target, point)
-        return 1
-    if point < 0x800:
-        store8(target, 0xC0 | point >> 6)
-        store8(target + 1, 0x80 | (point & 0x3F))
-        return 2
-    if point < 0x10000:
-        store8(target, 0xE0 | point >> 12)
-        store8(target + 1, 0x80 | (point >> 6 & 0x3F))
-        store8(target + 2, 0x80 | (point & 0x3F))
-        return 3
-    store8(target, 0xF0 | point >> 18)
-    store8(target + 1, 0x80 | (point >> 12 & 0x3F))
-    store8(target + 2, 0x80 | (point >> 6 & 0x3F))
-    store8(target + 3, 0x80 | (point & 0x3F))
-    return 4
-
-
-@compiled
-def _short_escape(byte: Any) -> Any:
-    """The character of a two-character escape."""
-    if byte == _N:
-        return 10
-    if byte == _T:
-        return 9
-    if byte == _R:
-        return 13
-    if byte == _B:
-        return 8
-    return 12 if byte == _F else byte
-
-
-@compiled
-def decode_escapes(at: Any, end: Any, target: Any) -> Any:
-    """Text of a JSON string without its quotes; msgspec proved that surrogates come in pairs."""
-    start = target
-    while at < end:
-        stop = min(find_quote(at, end), end)
-        copy_bytes(target, at, stop - at)
-        target += stop - at
-        at = stop
-        if at >= end:
-            break
-        if load8(at + 1) != _U:
-            store8(target, _short_escape(load8(at + 1)))
-            target += 1
-            at += 2
-            continue
-        point = _read_unit(at + 2)
-        at += 6
-        if 0xD800 <= point < 0xDC00:
-            point = 0x10000 + ((point - 0xD800) << 10) + (_read_unit(at + 2) - 0xDC00)
-            at += 6
-        target += _write_utf8(point, target)
-    return target - start
-
-
-@entry_point
-def gather_codes(order: Any, codes: Any, local: Any, indices: Any, validity: Any) -> Any:
+def gather_codes(
+    order: Words, codes: Words, local: npt.NDArray[np.int32], indices: npt.NDArray[np.int32], validity: Bits
+) -> int:
     """Codes to dictionary indices: code c becomes ``local[c]``, -1 is null; returns how many are null."""
-    nulls = 0
-    for index in range(len(order)):
-        code = local[codes[order[index]]]
-        if code < 0:
-            indices[index] = 0
-            nulls += 1
-        else:
-            indices[index] = code
-            validity[index >> 3] |= 1 << (index & 7)
-    return nulls
+    addresses = (_words(codes), address(local, np.int32), address(indices, np.int32), address(validity, np.uint8))
+    return call("gather_codes", _words(order), len(order), *addresses)
 
 
-@entry_point
-def gather_booleans(order: Any, values: Any, bits: Any, validity: Any) -> Any:
+def gather_booleans(order: Words, values: npt.NDArray[np.int8], bits: Bits, validity: Bits) -> int:
     """Bytes (0 null, 1 false, 2 true) to Arrow's bits; returns how many are null."""
-    nulls = 0
-    for index in range(len(order)):
-        value = values[order[index]]
-        if value == 0:
-            nulls += 1
-        else:
-            validity[index >> 3] |= 1 << (index & 7)
-            if value == 2:
-                bits[index >> 3] |= 1 << (index & 7)
-    return nulls
+    addresses = (address(values, np.int8), address(bits, np.uint8), address(validity, np.uint8))
+    return call("gather_booleans", _words(order), len(order), *addresses)
 
 
-@entry_point
-def leading_bytes(rows: Any, at: Any, meta: Any, keys: Any) -> Any:
+def leading_bytes(rows: Words, at: Words, meta: Words, keys: npt.NDArray[np.uint64]) -> None:
     """First eight bytes of each place as a number that sorts as they do."""
-    for index in range(len(rows)):
-        row = rows[index]
-        length = min(meta[row] >> 2, 8)
-        key = 0
-        for place in range(8):
-            key = key << 8 | (load8(at[row] + place) if place < length else 0)
-        keys[index] = key
+    call("leading_bytes", _words(rows), len(rows), _words(at), _words(meta), address(keys, np.uint64))
+
+
+def _words(array: Words) -> int:
+    return address(array, np.int64)

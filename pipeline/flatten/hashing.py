@@ -5,25 +5,19 @@ never return a digest that ``hashlib`` would not: where the interpreter's OpenSS
 or they fail their test, ``hashlib`` does the work.
 """
 
-# mypy: disable-error-code=untyped-decorator
-# numba ships no types for its decorators.
-
 from __future__ import annotations
 
 import ctypes
 import hashlib
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
-from pipeline.flatten.memory import address, entry_point
+from pipeline.flatten.memory import address
+from pipeline.flatten.native import call
+from pipeline.flatten.state import DIGEST_BYTES
 
-DIGEST_BYTES = 32
 _CONTEXT_BYTES = 512
 """Over four times what OpenSSL's SHA256_CTX takes."""
 _FUNCTIONS = ("SHA256_Init", "SHA256_Update", "SHA256_Final")
@@ -52,7 +46,8 @@ def hash_spans(starts: Addresses, ends: Addresses) -> Digests:
 def _hash_natively(functions: tuple[int, ...], starts: Addresses, ends: Addresses) -> Digests:
     digests = np.empty((len(starts), DIGEST_BYTES), dtype=np.uint8)
     context = np.zeros(_CONTEXT_BYTES, dtype=np.uint8)
-    _call_openssl(*functions, starts, ends, address(context), address(digests))
+    spans = (address(starts, np.int64), address(ends, np.int64), len(starts))
+    call("call_openssl", *functions, *spans, address(context), address(digests))
     return digests
 
 
@@ -85,25 +80,3 @@ def _is_right(functions: tuple[int, ...]) -> bool:
     ends = address(sample) + np.array([0, 1, 55, 56, 63, 64, 65, 119, 128, 200], dtype=np.int64)
     starts = np.full(len(ends), address(sample), dtype=np.int64)
     return bool((_hash_natively(functions, starts, ends) == _hash_in_python(starts, ends)).all())
-
-
-@intrinsic
-def _call(typing_context: Any, function: Any, first: Any, second: Any, third: Any) -> Any:
-    """Call the C function at an address with three words; one that takes fewer ignores the rest."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        word = ir.IntType(64)
-        kind = ir.FunctionType(ir.IntType(32), [word, word, word])
-        pointer = builder.inttoptr(args[0], kind.as_pointer())
-        return builder.sext(builder.call(pointer, list(args[1:])), word)
-
-    return types.int64(types.int64, types.int64, types.int64, types.int64), generate
-
-
-@entry_point
-def _call_openssl(begin: Any, update: Any, finish: Any, starts: Any, ends: Any, context: Any, digests: Any) -> Any:
-    """Hash every span; ``context`` is OpenSSL's working memory."""
-    for index in range(len(starts)):
-        _call(begin, context, 0, 0)
-        _call(update, context, starts[index], ends[index] - starts[index])
-        _call(finish, digests + DIGEST_BYTES * index, context, 0)

@@ -16,8 +16,8 @@ import numpy.typing as npt
 from pipeline.flatten import promotions
 from pipeline.flatten.members import FREE_FORM_COLUMNS, IDENTITY_COLUMNS, RECORD_COLUMNS
 from pipeline.flatten.memory import address
-from pipeline.flatten.rows import BOOLEAN, BOOLEAN_TARGET, CODE_TARGET, JSON, TEXT, TIME
-from pipeline.flatten.scanner import hash_key
+from pipeline.flatten.native import call
+from pipeline.flatten.state import BOOLEAN, BOOLEAN_TARGET, CODE_TARGET, JSON, TEXT, TIME
 from pipeline.flatten.times import EARLIEST_PLAUSIBLE
 
 Array = npt.NDArray[np.int64]
@@ -71,7 +71,7 @@ class Layout(NamedTuple):
     """All numbers of the compiled path.
 
     Attributes:
-        arrays: fields of ``rows.STATE`` that are the same for every batch and hold addresses.
+        arrays: fields of ``state.STATE`` that are the same for every batch and hold addresses.
         numbers: the other fields of it that are the same for every batch.
         views: columns kept as places in the buffers, in order.
         identity: (column, kind) of what ``userIdentity`` holds, in the order of ``identity_slots``.
@@ -143,7 +143,7 @@ def _make_trie(slots: dict[Path, int]) -> tuple[dict[str, Array], npt.NDArray[np
     at = address(keys)
     for path in paths:
         node, length = nodes[path[:-1]], len(path[-1])
-        hashed = int(np.uint64(hash_key(at, length, node)).astype(np.int64))
+        hashed = call("hash_key", at, length, node)
         entry = hashed & (size - 1)
         while trie["trie_node"][entry]:
             entry = (entry + 1) & (size - 1)

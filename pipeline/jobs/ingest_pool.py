@@ -125,7 +125,7 @@ def make_executor(workers: int) -> ProcessPoolExecutor:
 def make_context() -> BaseContext:
     """The fork server's context, told what to load."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["pipeline.jobs.ingest_worker", "pipeline.jobs.ingest_warm"])
+    context.set_forkserver_preload([f"pipeline.jobs.ingest_{name}" for name in ("lean", "worker", "warm")])
     return context
 
 

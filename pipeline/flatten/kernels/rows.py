@@ -10,93 +10,48 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from pipeline.flatten.interning import COUNT, META, has_room, intern_bytes
-from pipeline.flatten.memory import compiled, copy_bytes, entry_point, item, load8, put, store8
+from pipeline.flatten.kernels.interning import has_room, intern_bytes
+from pipeline.flatten.kernels.memory import (
+    as_state,
+    compiled,
+    constant,
+    copy_bytes,
+    entry_point,
+    item,
+    load8,
+    put,
+    store8,
+)
+from pipeline.flatten.kernels.scalars import is_written_true, parse_instant, read_boolean
+from pipeline.flatten.kernels.scanner import remember_identity, scan_record
+from pipeline.flatten.kernels.secrets import find_hints
 from pipeline.flatten.redaction import MARKER
-from pipeline.flatten.scalars import is_written_true, parse_instant, read_boolean
-from pipeline.flatten.scanner import (
+from pipeline.flatten.state import (
     ARRAY,
+    BOOLEAN,
+    BOOLEAN_TARGET,
+    CODE_TARGET,
+    COUNT,
+    DONE,
     ESCAPED,
+    FINISHED,
+    JSON,
     MANY,
+    META,
+    NEEDS_ARENA,
+    NEEDS_KIND,
+    NEEDS_ROOM,
     NONE,
     NULL,
     OBJECT,
-    SCAN,
+    ODD,
+    PENDING,
     STRING,
-    remember_identity,
-    scan_record,
+    TEXT,
+    TIME,
 )
-from pipeline.flatten.secrets import find_hints
 
-FINISHED, NEEDS_ROOM, NEEDS_KIND, NEEDS_ARENA = range(4)
-"""Why ``fill_rows`` came back."""
-
-PENDING, DONE, ODD = 0, 1, 2
-"""State of a row."""
-
-TEXT, BOOLEAN, TIME, JSON = range(4)
-CODE_TARGET, BOOLEAN_TARGET = 1_000, 2_000
-
-_MARKER = np.frombuffer(f'"{MARKER}"'.encode(), dtype=np.uint8)
-_MARKER_LENGTH = len(_MARKER)
-
-
-STATE = np.dtype(
-    [
-        *SCAN,
-        *(
-            (name, np.int64)
-            for name in (
-                "row_count",
-                "start",  # arrays by row: where the record is, the end of readable bytes, the latest plausible time
-                "end",
-                "limit",
-                "latest",
-                "view_at",  # columns by rows; a place is (address, length * 4 + is_escaped * 2 + 1), 0 is null
-                "view_meta",
-                "code",  # entry + 1; 0 is null
-                "boolean",  # bytes
-                "time",
-                "identity",  # entry + 1; 0 is null
-                "is_omitted",  # bytes
-                "done",  # bytes: PENDING, DONE, ODD
-                "identity_at",  # identity columns by entries
-                "identity_meta",  # of a boolean its byte, of a time microseconds * 2 + 1
-                "view_count",
-                "code_count",
-                "boolean_count",
-                "plain",  # triples: slot, target, is_json
-                "plain_count",
-                "rule_first",
-                "rule_slot",
-                "rule_target",
-                "identity_slots",
-                "identity_kinds",
-                "identity_count",
-                "time_slot",
-                "omitted_slot",
-                "source_column",
-                "name_column",
-                "account_column",
-                "event_id_column",
-                "earliest",
-                "interner",  # control blocks
-                "identities",
-                "kind_mask",  # rule by pair of event source and name, an open-addressing table
-                "kind_key",
-                "kind_rule",
-                "kind_count",
-                "arena",  # bytes of spliced members
-                "arena_size",
-                "arena_used",
-                "row",  # the row to go on with
-            )
-        ),
-    ]
-)
-"""What the row filler works on, as one record: addresses of arrays, and numbers."""
+_MARKER, _MARKER_LENGTH = constant(f'"{MARKER}"'.encode()), len(MARKER) + 2
 
 
 @compiled
@@ -127,7 +82,7 @@ def _splice(state: Any, at: Any, end: Any) -> Any:
         if at <= secret_at < end:
             copy_bytes(used, copied, secret_at - copied)
             used += secret_at - copied
-            copy_bytes(used, _MARKER.ctypes.data, _MARKER_LENGTH)
+            copy_bytes(used, _MARKER(), _MARKER_LENGTH)
             used += _MARKER_LENGTH
             copied = item(state.secret_end, secret)
     copy_bytes(used, copied, end - copied)
@@ -209,27 +164,6 @@ def _fill_promoted(state: Any, rule: Any) -> Any:
 
 
 @compiled
-def _fill_identity(state: Any) -> Any:
-    """Number of the scanned identity, its values kept if it is new; -1 if it is odd."""
-    at, end = item(state.slot_at, state.identity_slot), item(state.slot_end, state.identity_slot)
-    if _holds_secret(state, at, end):
-        return -1
-    before = item(state.identities, COUNT)
-    entry = intern_bytes(state.identities, at, end - at, (end - at) * 4 + 1, 0)
-    if entry < before:
-        return entry
-    is_plain = True
-    for column in range(state.identity_count):
-        is_plain &= _fill_identity_value(state, column, entry)
-    if not is_plain:
-        put(item(state.identities, META), entry, 0)  # never equal to another: each such record is odd
-        for column in range(state.identity_count):
-            put(state.identity_meta, column * state.row_count + entry, 0)
-        return -1
-    return entry
-
-
-@compiled
 def _fill_identity_value(state: Any, column: Any, entry: Any) -> Any:
     """One column of a new identity; false if its type is unexpected."""
     slot, wanted = item(state.identity_slots, column), item(state.identity_kinds, column)
@@ -256,6 +190,27 @@ def _fill_identity_value(state: Any, column: Any, entry: Any) -> Any:
 
 
 @compiled
+def _fill_identity(state: Any) -> Any:
+    """Number of the scanned identity, its values kept if it is new; -1 if it is odd."""
+    at, end = item(state.slot_at, state.identity_slot), item(state.slot_end, state.identity_slot)
+    if _holds_secret(state, at, end):
+        return -1
+    before = item(state.identities, COUNT)
+    entry = intern_bytes(state.identities, at, end - at, (end - at) * 4 + 1, 0)
+    if entry < before:
+        return entry
+    is_plain = True
+    for column in range(state.identity_count):
+        is_plain &= _fill_identity_value(state, column, entry)
+    if not is_plain:
+        put(item(state.identities, META), entry, 0)  # never equal to another: each such record is odd
+        for column in range(state.identity_count):
+            put(state.identity_meta, column * state.row_count + entry, 0)
+        return -1
+    return entry
+
+
+@compiled
 def _kind_place(state: Any, key: Any) -> Any:
     """Place of a pair in the table of kinds; its key is 0 where the pair is new."""
     place = ((key * 0x9E3779B1) >> 15) & state.kind_mask
@@ -274,11 +229,12 @@ def row_kind(state: Any) -> Any:
 @entry_point
 def add_kind(states: Any, key: Any, rule: Any) -> Any:
     """Keep the rule of a new pair."""
-    state = states[0]
+    state = as_state(states)
     place = _kind_place(state, key)
     put(state.kind_key, place, key)
     put(state.kind_rule, place, rule)
     state.kind_count += 1
+    return 0
 
 
 @compiled
@@ -354,7 +310,7 @@ def _fill_row(state: Any) -> Any:
 @entry_point
 def fill_rows(states: Any) -> Any:
     """Fill rows from ``row`` on; returns why it came back. ``row`` is then the row to go on with."""
-    state = states[0]
+    state = as_state(states)
     while state.row < state.row_count:
         row = state.row
         if load8(state.done + row) == PENDING:
@@ -375,4 +331,4 @@ def fill_rows(states: Any) -> Any:
 @entry_point
 def pending_kind(states: Any) -> Any:
     """The pair that ``fill_rows`` asked a rule for."""
-    return row_kind(states[0])
+    return row_kind(as_state(states))

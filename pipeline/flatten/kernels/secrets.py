@@ -18,7 +18,15 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from pipeline.flatten.memory import WIDTH, compiled, count_trailing_zeros, equal_bytes, load8
+from pipeline.flatten.kernels.memory import (
+    WIDTH,
+    compiled,
+    constant,
+    count_trailing_zeros,
+    equal_bytes,
+    item,
+    load8,
+)
 from pipeline.flatten.redaction import HIDDEN, LONGEST_SECRET_KEY, MARKER, SECRET_KEYS
 
 PLAIN_KEY, SECRET_KEY, SESSION_KEY = 0, 1, 2
@@ -31,22 +39,24 @@ _FNV_BASIS, _FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 _LOWER, _DASH, _UNDERSCORE, _BLANK, _UPPER_A, _UPPER_Z = 0x20, ord("-"), ord("_"), ord(" "), ord("A"), ord("Z")
 _QUOTE, _COMMA, _END_OBJECT, _END_LIST = ord('"'), ord(","), ord("}"), ord("]")
 _ASCII_END = 128
+_A, _C, _E, _K, _O, _T = ord("a"), ord("c"), ord("e"), ord("k"), ord("o"), ord("t")
 _WORD_REACH = WIDTH + 4
 
 
-def _fnv(text: str) -> np.uint64:
+def _fnv(text: str) -> int:
     value = int(_FNV_BASIS)
     for byte in text.encode():
         value = ((value ^ byte) * int(_FNV_PRIME)) & 0xFFFFFFFFFFFFFFFF
-    return np.uint64(value)
+    return value
 
 
-_SESSION_HASHES = np.array([_fnv(key) for key in sorted(SECRET_KEYS) if "session" in key or "security" in key])
-_OTHER_HASHES = np.array([_fnv(key) for key in sorted(SECRET_KEYS) if "session" not in key and "security" not in key])
-_HARMLESS = np.frombuffer(f'"{HIDDEN}""{MARKER}"'.encode(), dtype=np.uint8)
+_IN_STRINGS = [key for key in sorted(SECRET_KEYS) if "session" in key or "security" in key]
+_OTHERS = [key for key in sorted(SECRET_KEYS) if key not in _IN_STRINGS]
+_HASHES = constant(np.array([_fnv(key) for key in _IN_STRINGS + _OTHERS], dtype=np.uint64).tobytes())
+_SESSION_COUNT, _HASH_COUNT = len(_IN_STRINGS), len(SECRET_KEYS)
+_HARMLESS = constant(f'"{HIDDEN}""{MARKER}"'.encode())
 _HIDDEN_LENGTH, _MARKER_LENGTH = len(HIDDEN) + 2, len(MARKER) + 2
-_SESSION = np.frombuffer(b"session", dtype=np.uint8)
-_SECURITY = np.frombuffer(b"security", dtype=np.uint8)
+_SESSION, _SECURITY = constant(b"session"), constant(b"security")
 
 
 @compiled
@@ -64,12 +74,9 @@ def judge_key(at: Any, length: Any) -> Any:
         if _UPPER_A <= byte <= _UPPER_Z:
             byte |= _LOWER
         hashed = (hashed ^ np.uint64(byte)) * _FNV_PRIME
-    for known in _SESSION_HASHES:
-        if known == hashed:
-            return SESSION_KEY
-    for known in _OTHER_HASHES:
-        if known == hashed:
-            return SECRET_KEY
+    for known in range(_HASH_COUNT):
+        if item(_HASHES(), known) == np.int64(hashed):
+            return SESSION_KEY if known < _SESSION_COUNT else SECRET_KEY
     return PLAIN_KEY
 
 
@@ -79,7 +86,7 @@ def is_harmless_secret(at: Any, end: Any) -> Any:
     length = end - at
     if length == 2:
         return True
-    known = _HARMLESS.ctypes.data
+    known = _HARMLESS()
     if length == _HIDDEN_LENGTH:
         return equal_bytes(known, at, length)
     return length == _MARKER_LENGTH and equal_bytes(known + _HIDDEN_LENGTH, at, length)
@@ -112,12 +119,12 @@ def mark_hints(typing_context: Any, address: Any) -> Any:
 
 
 @compiled
-def _ends_with(at: Any, start: Any, word: Any) -> Any:
-    """Whether the bytes before ``at``, not before ``start``, are ``word`` in any case."""
-    if at - len(word) < start:
+def _ends_with(at: Any, start: Any, word: Any, length: Any) -> Any:
+    """Whether the bytes before ``at``, not before ``start``, are those of ``word`` in any case."""
+    if at - length < start:
         return False
-    for index in range(len(word)):
-        if load8(at - len(word) + index) | _LOWER != word[index]:
+    for index in range(length):
+        if load8(at - length + index) | _LOWER != load8(word + index):
             return False
     return True
 
@@ -130,22 +137,34 @@ def _is_separator(byte: Any) -> Any:
 @compiled
 def judge_hint(at: Any, start: Any, end: Any) -> Any:
     """What the hint at ``at`` is part of: 1 the name of a session token, 2 that of a secret key, 0 neither."""
-    if load8(at) | _LOWER == ord("o"):
-        if load8(at + 4) == _QUOTE and load8(at + 5) in (_COMMA, _END_OBJECT, _END_LIST):
+    if load8(at) | _LOWER == _O:
+        last = load8(at + 5)
+        if load8(at + 4) == _QUOTE and (last == _COMMA or last == _END_OBJECT or last == _END_LIST):
             return 0  # the end of a value, such as the event name GetSessionToken: no secret can follow
         before = at - 1
-        if before < start or load8(before) | _LOWER != ord("t"):
+        if before < start or load8(before) | _LOWER != _T:
             return 0
         while before > start and _is_separator(load8(before - 1)):
             before -= 1
-        return 1 if _ends_with(before, start, _SESSION) or _ends_with(before, start, _SECURITY) else 0
+        return 1 if _ends_with(before, start, _SESSION(), 7) or _ends_with(before, start, _SECURITY(), 8) else 0
     after = at + 5
     while after < end and _is_separator(load8(after)):
         after += 1
     if after + 2 > end:
         return 0
     first, second = load8(after) | _LOWER, load8(after + 1) | _LOWER
-    return 2 if (first == ord("a") and second == ord("c")) or (first == ord("k") and second == ord("e")) else 0
+    return 2 if (first == _A and second == _C) or (first == _K and second == _E) else 0
+
+
+@compiled
+def _find_last_hints(at: Any, start: Any, end: Any, found: Any) -> Any:
+    """The same for the buffer's last bytes, which no vector may read past."""
+    while at + 4 <= end:
+        byte = load8(at) | _LOWER
+        if (byte == _O and load8(at + 1) | _LOWER == _K) or (byte == _E and load8(at + 1) | _LOWER == _C):
+            return -2
+        at += 1
+    return found
 
 
 @compiled
@@ -165,23 +184,10 @@ def find_hints(start: Any, end: Any, limit: Any) -> Any:
             bits &= bits - 1
             if hint + 4 > end:
                 break
-            found = max(found, 0)
+            found = 0 if found < 0 else found
             kind = judge_hint(hint, start, end)
             if kind == 2:
                 return -2
             found += kind
         at += WIDTH
-    return found
-
-
-@compiled
-def _find_last_hints(at: Any, start: Any, end: Any, found: Any) -> Any:
-    """The same for the buffer's last bytes, which no vector may read past."""
-    while at + 4 <= end:
-        byte = load8(at) | _LOWER
-        if (byte == ord("o") and load8(at + 1) | _LOWER == ord("k")) or (
-            byte == ord("e") and load8(at + 1) | _LOWER == ord("c")
-        ):
-            return -2
-        at += 1
     return found

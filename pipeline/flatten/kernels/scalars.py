@@ -12,13 +12,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from pipeline.flatten.memory import compiled, equal_bytes, load8
-from pipeline.flatten.scanner import FALSE, STRING, TRUE
+from pipeline.flatten.kernels.memory import compiled, constant, equal_bytes, load8
+from pipeline.flatten.state import FALSE, STRING, TRUE
 
 FALSE_BYTE, TRUE_BYTE = 1, 2
-_WORDS = np.frombuffer(b"truefalseyesno", dtype=np.uint8)
+_WORDS = constant(b"truefalseyesno")
 _LOWER = 0x20
 _DAY_MICROSECONDS = 86_400_000_000
 
@@ -64,7 +62,7 @@ def _is_word(at: Any, length: Any, offset: Any, count: Any) -> Any:
     if length != count:
         return False
     for index in range(count):
-        if load8(at + index) | _LOWER != _WORDS[offset + index]:
+        if load8(at + index) | _LOWER != load8(_WORDS() + offset + index):
             return False
     return True
 
@@ -89,4 +87,4 @@ def is_written_true(kind: Any, at: Any, end: Any) -> Any:
     """Whether a value is ``true``, or text that is exactly that."""
     if kind != STRING:
         return kind == TRUE
-    return end - at == 4 and equal_bytes(_WORDS.ctypes.data, at, 4)
+    return end - at == 4 and equal_bytes(_WORDS(), at, 4)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.flatten.json_tree import PLAIN_DEPTH
-from pipeline.flatten.memory import (
+from pipeline.flatten.kernels.memory import (
     WIDTH,
     compiled,
     count_trailing_zeros,
@@ -26,7 +26,7 @@ from pipeline.flatten.memory import (
     mark_quotes,
     put,
 )
-from pipeline.flatten.secrets import (
+from pipeline.flatten.kernels.secrets import (
     ASSERTION_TAIL,
     FOLD,
     PLAIN_KEY,
@@ -34,13 +34,31 @@ from pipeline.flatten.secrets import (
     is_harmless_secret,
     judge_key,
 )
+from pipeline.flatten.state import (
+    ARRAY,
+    ESCAPED,
+    FALSE,
+    FIRST_KEY,
+    IS_OBJECT,
+    LEVEL_WORDS,
+    MANY,
+    MAX_KEYS,
+    MAX_SECRETS,
+    MAX_SIBLINGS,
+    MEMO_BUCKETS,
+    MEMO_REACH,
+    MEMO_WAYS,
+    NODE,
+    NONE,
+    NULL,
+    NUMBER,
+    OBJECT,
+    SLOT,
+    START,
+    STRING,
+    TRUE,
+)
 
-NONE, STRING, ESCAPED, NUMBER, TRUE, FALSE, NULL, OBJECT, ARRAY, MANY = range(10)
-"""Kinds of a slot's value; ``ESCAPED`` is a string that holds a backslash."""
-
-MAX_KEYS = 1024
-MAX_SIBLINGS = 256
-MAX_SECRETS = 8
 PLAIN_DIGITS = 18
 """Integers of more digits may not fit 64 bits; fractions of more are looked at as well."""
 
@@ -55,55 +73,6 @@ _MIX_A, _MIX_B, _MIX_C = (
 _ONE, _SHIFT = np.uint64(1), np.uint64(29)
 
 
-NODE, SLOT, START, IS_OBJECT, FIRST_KEY = range(5)
-"""Words of a level on the stack: what it was when a value within it began."""
-LEVEL_WORDS = 5
-
-SCAN = [
-    (name, np.int64)
-    for name in (
-        "slot_at",  # arrays by slot
-        "slot_end",
-        "slot_kind",
-        "slot_count",
-        "stack",
-        "seen",  # hashes of the keys of all open objects
-        "secret_at",
-        "secret_end",
-        "secret_count",
-        "session_count",  # keys that name a session token
-        "trie_mask",  # open-addressing table of known keys: (node, key) to child node and slot
-        "trie_node",
-        "trie_hash",
-        "trie_key",
-        "trie_length",
-        "trie_child",
-        "trie_slot",
-        "element_node",  # of a list's node: child node and slot of its items
-        "element_slot",
-        "identity_slot",
-        "memo_at",  # identities seen lately, by their first bytes
-        "memo_length",
-        "memo_code",
-        "memo_turn",
-    )
-]
-"""Fields of the scanner's working memory: addresses of int64 arrays, and counts."""
-
-MEMO_BUCKETS, MEMO_WAYS, MEMO_REACH = 1024, 4, 144
-SCAN_SIZES = {
-    "stack": (PLAIN_DEPTH + 1) * LEVEL_WORDS,
-    "seen": MAX_KEYS,
-    "secret_at": MAX_SECRETS,
-    "secret_end": MAX_SECRETS,
-    "memo_at": MEMO_BUCKETS * MEMO_WAYS,
-    "memo_length": MEMO_BUCKETS * MEMO_WAYS,
-    "memo_code": MEMO_BUCKETS * MEMO_WAYS,
-    "memo_turn": MEMO_BUCKETS,
-}
-"""Elements of the arrays that the scanner works in."""
-
-
 @entry_point
 def hash_key(at: Any, length: Any, node: Any) -> Any:
     """Hash of a key by its first and last eight bytes, its length and where it stands; eight bytes are read."""
@@ -114,7 +83,7 @@ def hash_key(at: Any, length: Any, node: Any) -> Any:
     else:
         last = load64(at + length - 8)
     mixed = (first * _MIX_A) ^ ((last + np.uint64(length)) * _MIX_B) ^ (np.uint64(node) * _MIX_C)
-    return mixed ^ (mixed >> _SHIFT)
+    return np.int64(mixed ^ (mixed >> _SHIFT))
 
 
 @compiled
@@ -309,7 +278,7 @@ def scan_record(state: Any, start: Any, end: Any, limit: Any, has_hint: Any) -> 
             if key_end <= 0 or key_end + 8 > limit:
                 return -2
             length = key_end - at - 1
-            hashed = np.int64(hash_key(at + 1, length, node))
+            hashed = hash_key(at + 1, length, node)
             if is_repeated(state.seen, first, top, hashed) or top - first >= MAX_SIBLINGS or top >= MAX_KEYS - 1:
                 return -2
             put(state.seen, top, hashed)

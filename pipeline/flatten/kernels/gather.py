@@ -1,0 +1,176 @@
+"""Places and codes to Arrow buffers, in the order of the batch, in compiled code.
+
+What enters: addresses of columns (see ``gather``, whose functions call these) and of an order of rows. What leaves:
+filled buffers. This module must never write past the sizes that the caller computed with ``measure_places``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.flatten.kernels.memory import compiled, copy_bytes, entry_point, item, item32, load8, put, put32, store8
+from pipeline.flatten.kernels.scanner import find_quote
+
+_SLASH, _U, _QUOTE = ord("\\"), ord("u"), ord('"')
+_N, _T, _R, _B, _F = ord("n"), ord("t"), ord("r"), ord("b"), ord("f")
+_NINE, _LOWER = ord("9"), 0x20
+
+
+@compiled
+def _set_bit(bits: Any, index: Any) -> Any:
+    at = bits + (index >> 3)
+    store8(at, load8(at) | 1 << (index & 7))
+
+
+@entry_point
+def measure_places(order: Any, count: Any, meta: Any, found: Any) -> Any:
+    """Bytes that the places hold (escapes counted as written, which is never less), and how many are null."""
+    total, nulls = 0, 0
+    for index in range(count):
+        value = item(meta, item(order, index))
+        total += value >> 2
+        nulls += value == 0
+    put(found, 0, total)
+    put(found, 1, nulls)
+    return 0
+
+
+@compiled
+def _hex_digit(byte: Any) -> Any:
+    return byte - 48 if byte <= _NINE else (byte | _LOWER) - 87
+
+
+@compiled
+def _read_unit(at: Any) -> Any:
+    """The UTF-16 unit of four hex digits."""
+    return (
+        _hex_digit(load8(at)) << 12
+        | _hex_digit(load8(at + 1)) << 8
+        | _hex_digit(load8(at + 2)) << 4
+        | _hex_digit(load8(at + 3))
+    )
+
+
+@compiled
+def _write_utf8(point: Any, target: Any) -> Any:
+    """Write a code point; returns the bytes it takes."""
+    if point < 0x80:
+        store8(target, point)
+        return 1
+    if point < 0x800:
+        store8(target, 0xC0 | point >> 6)
+        store8(target + 1, 0x80 | (point & 0x3F))
+        return 2
+    if point < 0x10000:
+        store8(target, 0xE0 | point >> 12)
+        store8(target + 1, 0x80 | (point >> 6 & 0x3F))
+        store8(target + 2, 0x80 | (point & 0x3F))
+        return 3
+    store8(target, 0xF0 | point >> 18)
+    store8(target + 1, 0x80 | (point >> 12 & 0x3F))
+    store8(target + 2, 0x80 | (point >> 6 & 0x3F))
+    store8(target + 3, 0x80 | (point & 0x3F))
+    return 4
+
+
+@compiled
+def _short_escape(byte: Any) -> Any:
+    """The character of a two-character escape."""
+    if byte == _N:
+        return 10
+    if byte == _T:
+        return 9
+    if byte == _R:
+        return 13
+    if byte == _B:
+        return 8
+    return 12 if byte == _F else byte
+
+
+@compiled
+def decode_escapes(at: Any, end: Any, target: Any) -> Any:
+    """Text of a JSON string without its quotes; msgspec proved that surrogates come in pairs."""
+    start = target
+    while at < end:
+        stop = find_quote(at, end)
+        copy_bytes(target, at, stop - at)
+        target += stop - at
+        at = stop
+        if at >= end:
+            break
+        if load8(at + 1) != _U:
+            store8(target, _short_escape(load8(at + 1)))
+            target += 1
+            at += 2
+            continue
+        point = _read_unit(at + 2)
+        at += 6
+        if 0xD800 <= point < 0xDC00:
+            point = 0x10000 + ((point - 0xD800) << 10) + (_read_unit(at + 2) - 0xDC00)
+            at += 6
+        target += _write_utf8(point, target)
+    return target - start
+
+
+@entry_point
+def gather_places(order: Any, count: Any, at: Any, meta: Any, offsets: Any, data: Any, validity: Any) -> Any:
+    """Copy the bytes of each place; returns the bytes written."""
+    used = 0
+    for index in range(count):
+        row = item(order, index)
+        put32(offsets, index, used)
+        value = item(meta, row)
+        if value == 0:
+            continue
+        _set_bit(validity, index)
+        start, length = item(at, row), value >> 2
+        if value & 2:
+            used += decode_escapes(start, start + length, data + used)
+        else:
+            copy_bytes(data + used, start, length)
+            used += length
+    put32(offsets, count, used)
+    return used
+
+
+@entry_point
+def gather_codes(order: Any, count: Any, codes: Any, local: Any, indices: Any, validity: Any) -> Any:
+    """Codes to dictionary indices: code c becomes ``local[c]``, -1 is null; returns how many are null."""
+    nulls = 0
+    for index in range(count):
+        code = item32(local, item(codes, item(order, index)))
+        if code < 0:
+            put32(indices, index, 0)
+            nulls += 1
+        else:
+            put32(indices, index, code)
+            _set_bit(validity, index)
+    return nulls
+
+
+@entry_point
+def gather_booleans(order: Any, count: Any, values: Any, bits: Any, validity: Any) -> Any:
+    """Bytes (0 null, 1 false, 2 true) to Arrow's bits; returns how many are null."""
+    nulls = 0
+    for index in range(count):
+        value = load8(values + item(order, index))
+        if value == 0:
+            nulls += 1
+        else:
+            _set_bit(validity, index)
+            if value == 2:
+                _set_bit(bits, index)
+    return nulls
+
+
+@entry_point
+def leading_bytes(rows: Any, count: Any, at: Any, meta: Any, keys: Any) -> Any:
+    """First eight bytes of each place as a number that sorts as they do."""
+    for index in range(count):
+        row = item(rows, index)
+        start, length = item(at, row), item(meta, row) >> 2
+        key = 0
+        for place in range(8):
+            key = key << 8 | (load8(start + place) if place < length else 0)
+        put(keys, index, key)
+    return 0

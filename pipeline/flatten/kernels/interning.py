@@ -1,0 +1,77 @@
+"""Distinct values by their raw bytes, in compiled code: each is kept once and stands for itself by a number.
+
+What enters: addresses of values. What leaves: entry numbers. This module must never copy a value: an entry is the
+place where it was seen first, in a buffer that the caller keeps alive.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pipeline.flatten.kernels.memory import compiled, entry_point, equal_bytes, item, load8, load64, put
+from pipeline.flatten.state import AT, CAPACITY, COLUMN, COUNT, HASH, MASK, META, ROOM_PER_ROW, TABLE
+
+_MIX, _FOLD = np.uint64(0x9E3779B97F4A7C15), np.uint64(32)
+_ROTATE, _BACK = np.uint64(23), np.uint64(41)
+
+
+@entry_point
+def fill_table(block: Any) -> Any:
+    """Put every entry into an empty table."""
+    table, mask = item(block, TABLE), item(block, MASK)
+    for entry in range(item(block, COUNT)):
+        place = item(item(block, HASH), entry) & mask
+        while item(table, place):
+            place = (place + 1) & mask
+        put(table, place, entry + 1)
+    return 0
+
+
+@compiled
+def has_room(block: Any) -> Any:
+    """Whether another row's values surely fit."""
+    return item(block, COUNT) + ROOM_PER_ROW < item(block, CAPACITY)
+
+
+@compiled
+def hash_bytes(at: Any, length: Any, column: Any) -> Any:
+    """Hash of a value within a column."""
+    mixed = np.uint64(length) * _MIX ^ np.uint64(column)
+    end = at + length
+    while at + 8 <= end:
+        mixed = (mixed ^ load64(at)) * _MIX
+        mixed = (mixed << _ROTATE) | (mixed >> _BACK)
+        at += 8
+    while at < end:
+        mixed = (mixed ^ np.uint64(load8(at))) * _MIX
+        at += 1
+    mixed *= _MIX
+    return mixed ^ (mixed >> _FOLD)
+
+
+@compiled
+def intern_bytes(block: Any, at: Any, length: Any, meta: Any, column: Any) -> Any:
+    """Number of the entry for ``length`` bytes at ``at``; ``meta`` is kept with a new one."""
+    hashed = np.int64(hash_bytes(at, length, column))
+    table, mask = item(block, TABLE), item(block, MASK)
+    place = hashed & mask
+    while item(table, place):
+        entry = item(table, place) - 1
+        if (
+            item(item(block, HASH), entry) == hashed
+            and item(item(block, COLUMN), entry) == column
+            and item(item(block, META), entry) == meta
+            and equal_bytes(item(item(block, AT), entry), at, length)
+        ):
+            return entry
+        place = (place + 1) & mask
+    entry = item(block, COUNT)
+    put(block, COUNT, entry + 1)
+    put(table, place, entry + 1)
+    put(item(block, HASH), entry, hashed)
+    put(item(block, AT), entry, at)
+    put(item(block, META), entry, meta)
+    put(item(block, COLUMN), entry, column)
+    return entry

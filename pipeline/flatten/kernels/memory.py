@@ -1,0 +1,215 @@
+"""Bytes at addresses, for compiled code: loads, copies, and 32 bytes looked at in one instruction.
+
+What enters: addresses within buffers that the caller keeps alive. What leaves: values, or copied bytes. This module
+must never be called with an address whose whole range the caller has not checked: nothing here is bounds-checked.
+
+Addresses are plain int64 and no array is indexed: numba's wrap-around of negative indices alone costs a scanner a
+factor of three, and unsigned integers turn into floats where they meet a literal. Without arrays, allocations and
+exceptions the machine code needs nothing of numba to run.
+"""
+
+# mypy: disable-error-code=untyped-decorator
+# numba ships no types for its decorators.
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numba
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from pipeline.flatten.state import STATE
+
+WIDTH = 32
+"""Bytes that ``mark_quotes`` reads."""
+
+ENTRY_POINTS: dict[str, Any] = {}
+"""What Python calls, by name: functions of int64 words to an int64."""
+
+
+_STATE = numba.from_dtype(STATE)
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile ``function`` as a part of the entry points that call it: no bounds checks.
+
+    A parameter ``state`` is the record that the row filler works on, all others are words. Left to infer that, numba
+    compiles a function again for each literal that it is called with, and takes a quarter longer. Left out is what
+    Python or C would call it by: half of what compiling it costs.
+    """
+    kinds = tuple(_STATE if name == "state" else types.int64 for name in inspect.signature(function).parameters)
+    options = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "boundscheck": False, "error_model": "numpy"}
+    return numba.njit(kinds, **options)(function)
+
+
+def entry_point(function: Callable[..., Any]) -> Any:
+    """Compile ``function`` and let Python call it, by ``native.call``."""
+    ENTRY_POINTS[function.__name__] = compiled(function)
+    return ENTRY_POINTS[function.__name__]
+
+
+def constant(data: bytes) -> Any:
+    """A function for compiled code that gives the address of ``data``, which becomes a part of the code."""
+
+    @intrinsic
+    def locate(typing_context: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            name = f".constant.{data.hex()}"  # equal names are equal data: modules that are put together share it
+            variable = context.insert_unique_const(builder.module, name, cgutils.make_bytearray(data))
+            variable.align = 8
+            return builder.ptrtoint(variable, ir.IntType(64))
+
+        return types.int64(), generate
+
+    return locate
+
+
+@intrinsic
+def as_state(typing_context: Any, address: Any) -> Any:
+    """The record at an address; its fields are read and set in place."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.inttoptr(args[0], context.get_value_type(_STATE))
+
+    return _STATE(types.int64), generate
+
+
+def _pointer(builder: Any, address: Any, kind: Any) -> Any:
+    return builder.inttoptr(address, kind.as_pointer())
+
+
+@intrinsic
+def load8(typing_context: Any, address: Any) -> Any:
+    """The byte at ``address``."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.zext(builder.load(_pointer(builder, args[0], ir.IntType(8))), ir.IntType(64))
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic
+def load64(typing_context: Any, address: Any) -> Any:
+    """The eight bytes at ``address``, little-endian, at any alignment."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        load = builder.load(_pointer(builder, args[0], ir.IntType(64)))
+        load.align = 1
+        return load
+
+    return types.uint64(types.int64), generate
+
+
+@intrinsic
+def item(typing_context: Any, base: Any, index: Any) -> Any:
+    """Element ``index`` of the int64 array at ``base``."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.load(builder.gep(_pointer(builder, args[0], ir.IntType(64)), [args[1]]))
+
+    return types.int64(types.int64, types.int64), generate
+
+
+@intrinsic
+def put(typing_context: Any, base: Any, index: Any, value: Any) -> Any:
+    """Write element ``index`` of the int64 array at ``base``."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.store(args[2], builder.gep(_pointer(builder, args[0], ir.IntType(64)), [args[1]]))
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), generate
+
+
+@intrinsic
+def item32(typing_context: Any, base: Any, index: Any) -> Any:
+    """Element ``index`` of the int32 array at ``base``."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        load = builder.load(builder.gep(_pointer(builder, args[0], ir.IntType(32)), [args[1]]))
+        return builder.sext(load, ir.IntType(64))
+
+    return types.int64(types.int64, types.int64), generate
+
+
+@intrinsic
+def put32(typing_context: Any, base: Any, index: Any, value: Any) -> Any:
+    """Write element ``index`` of the int32 array at ``base``."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = builder.gep(_pointer(builder, args[0], ir.IntType(32)), [args[1]])
+        builder.store(builder.trunc(args[2], ir.IntType(32)), place)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), generate
+
+
+@intrinsic
+def store8(typing_context: Any, address: Any, value: Any) -> Any:
+    """Write one byte."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.store(builder.trunc(args[1], ir.IntType(8)), _pointer(builder, args[0], ir.IntType(8)))
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), generate
+
+
+@intrinsic
+def copy_bytes(typing_context: Any, target: Any, source: Any, count: Any) -> Any:
+    """memcpy: ``count`` bytes from ``source`` to ``target``."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        byte = ir.IntType(8)
+        target, source = (_pointer(builder, address, byte) for address in args[:2])
+        cgutils.raw_memcpy(builder, target, source, args[2], 1, align=1)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), generate
+
+
+@intrinsic
+def mark_quotes(typing_context: Any, address: Any) -> Any:
+    """A bit for each of the 32 bytes at ``address`` that is a quote or a backslash; bit 0 is the first byte."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        vector = ir.VectorType(ir.IntType(8), WIDTH)
+        load = builder.load(_pointer(builder, args[0], vector))
+        load.align = 1
+        quotes, slashes = (
+            builder.icmp_unsigned("==", load, ir.Constant(vector, [ord(mark)] * WIDTH)) for mark in ('"', "\\")
+        )
+        bits = builder.bitcast(builder.or_(quotes, slashes), ir.IntType(WIDTH))
+        return builder.zext(bits, ir.IntType(64))
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic
+def count_trailing_zeros(typing_context: Any, bits: Any) -> Any:
+    """Index of the lowest set bit; ``bits`` must not be 0."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.int64), generate
+
+
+@compiled
+def equal_bytes(left: Any, right: Any, count: Any) -> Any:
+    """Whether ``count`` bytes at two addresses are the same."""
+    at = 0
+    while at + 8 <= count:
+        if load64(left + at) != load64(right + at):
+            return False
+        at += 8
+    while at < count:
+        if load8(left + at) != load8(right + at):
+            return False
+        at += 1
+    return True

@@ -1,0 +1,138 @@
+"""What Python and the compiled code share: the record that the row filler works on, and what its numbers mean.
+
+What enters and leaves: nothing. This module must never import a compiler: workers load it, and compile nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.flatten.json_tree import PLAIN_DEPTH
+
+NONE, STRING, ESCAPED, NUMBER, TRUE, FALSE, NULL, OBJECT, ARRAY, MANY = range(10)
+"""Kinds of a slot's value; ``ESCAPED`` is a string that holds a backslash."""
+
+MAX_KEYS = 1024
+MAX_SIBLINGS = 256
+MAX_SECRETS = 8
+
+NODE, SLOT, START, IS_OBJECT, FIRST_KEY = range(5)
+"""Words of a level on the stack: what it was when a value within it began."""
+LEVEL_WORDS = 5
+
+SCAN = [
+    (name, np.int64)
+    for name in (
+        "slot_at",  # arrays by slot
+        "slot_end",
+        "slot_kind",
+        "slot_count",
+        "stack",
+        "seen",  # hashes of the keys of all open objects
+        "secret_at",
+        "secret_end",
+        "secret_count",
+        "session_count",  # keys that name a session token
+        "trie_mask",  # open-addressing table of known keys: (node, key) to child node and slot
+        "trie_node",
+        "trie_hash",
+        "trie_key",
+        "trie_length",
+        "trie_child",
+        "trie_slot",
+        "element_node",  # of a list's node: child node and slot of its items
+        "element_slot",
+        "identity_slot",
+        "memo_at",  # identities seen lately, by their first bytes
+        "memo_length",
+        "memo_code",
+        "memo_turn",
+    )
+]
+"""Fields of the scanner's working memory: addresses of int64 arrays, and counts."""
+
+MEMO_BUCKETS, MEMO_WAYS, MEMO_REACH = 1024, 4, 144
+SCAN_SIZES = {
+    "stack": (PLAIN_DEPTH + 1) * LEVEL_WORDS,
+    "seen": MAX_KEYS,
+    "secret_at": MAX_SECRETS,
+    "secret_end": MAX_SECRETS,
+    "memo_at": MEMO_BUCKETS * MEMO_WAYS,
+    "memo_length": MEMO_BUCKETS * MEMO_WAYS,
+    "memo_code": MEMO_BUCKETS * MEMO_WAYS,
+    "memo_turn": MEMO_BUCKETS,
+}
+"""Elements of the arrays that the scanner works in."""
+
+FINISHED, NEEDS_ROOM, NEEDS_KIND, NEEDS_ARENA = range(4)
+"""Why ``fill_rows`` came back."""
+
+PENDING, DONE, ODD = 0, 1, 2
+"""State of a row."""
+
+TEXT, BOOLEAN, TIME, JSON = range(4)
+CODE_TARGET, BOOLEAN_TARGET = 1_000, 2_000
+
+STATE = np.dtype(
+    [
+        *SCAN,
+        *(
+            (name, np.int64)
+            for name in (
+                "row_count",
+                "start",  # arrays by row: where the record is, the end of readable bytes, the latest plausible time
+                "end",
+                "limit",
+                "latest",
+                "view_at",  # columns by rows; a place is (address, length * 4 + is_escaped * 2 + 1), 0 is null
+                "view_meta",
+                "code",  # entry + 1; 0 is null
+                "boolean",  # bytes
+                "time",
+                "identity",  # entry + 1; 0 is null
+                "is_omitted",  # bytes
+                "done",  # bytes: PENDING, DONE, ODD
+                "identity_at",  # identity columns by entries
+                "identity_meta",  # of a boolean its byte, of a time microseconds * 2 + 1
+                "view_count",
+                "code_count",
+                "boolean_count",
+                "plain",  # triples: slot, target, is_json
+                "plain_count",
+                "rule_first",
+                "rule_slot",
+                "rule_target",
+                "identity_slots",
+                "identity_kinds",
+                "identity_count",
+                "time_slot",
+                "omitted_slot",
+                "source_column",
+                "name_column",
+                "account_column",
+                "event_id_column",
+                "earliest",
+                "interner",  # control blocks
+                "identities",
+                "kind_mask",  # rule by pair of event source and name, an open-addressing table
+                "kind_key",
+                "kind_rule",
+                "kind_count",
+                "arena",  # bytes of spliced members
+                "arena_size",
+                "arena_used",
+                "row",  # the row to go on with
+            )
+        ),
+    ]
+)
+"""What the row filler works on, as one record: addresses of arrays, and numbers."""
+
+TABLE, MASK, HASH, AT, META, COLUMN, COUNT, CAPACITY = range(8)
+"""Words of an interner's control block: addresses, and how much of them is used."""
+
+ROOM_PER_ROW = 32
+"""Entries that one row may add at most."""
+
+DIGEST_BYTES = 32
+"""Of a SHA-256."""
