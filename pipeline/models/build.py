@@ -301,9 +301,10 @@ class Build:
     def _build_run(self, model: Model, run: list[date], number: int) -> str:
         """Make one run of dates of a by-date model; returns the table that holds its rows."""
         header = model.header
-        read = dates_to_read(run, header.lookback_days, known_dates=self.lake.event_dates)
+        known = self.lake.event_dates
+        read = dates_to_read(run, header.lookback_days, known_dates=known)
         bounds = [
-            f"{name} as not materialized (select * from main.{name} where {_in_dates(read)})"  # noqa: S608 - own names
+            f"{name} as not materialized (select * from main.{name} where {_in_dates(read, known)})"  # noqa: S608 - own names
             for name in header.inputs
             if "event_date" in self.columns[name]
         ]
@@ -311,7 +312,7 @@ class Build:
         fresh = f"fresh_{model.name}_{number}"
         self.here.execute(
             f"create table {fresh} as {prefix}select * from ({model.sql}\n)"  # noqa: S608 - checked at load
-            f" where {_in_dates(run)} order by event_date, {self._order(model)}",
+            f" where {_in_dates(run, known)} order by event_date, {self._order(model)}",
             self._values(model),
         )
         self._audit_table(model, fresh)
@@ -350,8 +351,11 @@ class Build:
         return ModelError(f"{model.name}: {message}", location=Location(model.path.absolute().as_uri()))
 
 
-def _in_dates(dates: Iterable[date]) -> str:
+def _in_dates(dates: Iterable[date], known: Iterable[date] = ()) -> str:
+    """A condition for some of the lake's dates; where they leave out no ``known`` one, their bounds are enough."""
     days = sorted(dates)
     if not days:
         return "false"
-    return f"event_date between date '{days[0]}' and date '{days[-1]}' and event_date in ({date_list(days)})"
+    bounds = f"event_date between date '{days[0]}' and date '{days[-1]}'"
+    between = {day for day in known if days[0] <= day <= days[-1]}
+    return bounds if between and between <= set(days) else f"{bounds} and event_date in ({date_list(days)})"
