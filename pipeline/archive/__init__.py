@@ -12,6 +12,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pipeline.archive.inflate import inflate_archive
+from pipeline.archive.kinds import kind_by_records
+from pipeline.archive.records import is_strict_record
 from pipeline.archive.spans import BadSpan, RecordSpans
 from pipeline.archive.split import split_records
 
@@ -40,7 +42,9 @@ __all__ = [
     "SigningKey",
     "Verdict",
     "inflate_archive",
+    "is_strict_record",
     "judge_digests",
+    "kind_by_records",
     "load_key",
     "parse_digest",
     "parse_saved_keys",

@@ -106,7 +106,7 @@ class RecordCollector:
             self._reject(at, found.end, "too_deep", f"nested {found.depth} levels deep; {HARD_DEPTH} is the limit")
             return found.end
         raw = self._buffer[at : found.end]
-        is_strict = _is_strict(raw)
+        is_strict = is_strict_record(raw)
         if not is_strict and len(raw) > LENIENT_BYTES:
             self._reject(at, found.end, "malformed_json", f"an odd record of {len(raw)} bytes")
             return found.end
@@ -152,7 +152,8 @@ class RecordCollector:
         self._bad.append(BadSpan(self._count - 1, start, end, reason, detail))
 
 
-def _is_strict(raw: bytes) -> bool:
+def is_strict_record(raw: bytes) -> bool:
+    """Whether bytes are one JSON object as RFC 8259 has it, in UTF-8."""
     try:
         _RAW_OBJECT.decode(raw)
         if not raw.isascii():

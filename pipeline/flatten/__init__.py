@@ -7,8 +7,9 @@ schema EVENTS, sorted by event_date, event_time, event_id; every record becomes 
 
 from __future__ import annotations
 
+from pipeline.flatten.delimit import delimit_records
 from pipeline.flatten.flatten import flatten_archive, flatten_archives
-from pipeline.flatten.outcome import ArchiveRecords, ArchiveRef, ArchiveRows, BadRecord, Flattened
+from pipeline.flatten.outcome import ArchiveRecords, ArchiveRef, ArchiveRows, BadRecord, Flattened, UnprovedError
 from pipeline.flatten.redaction import MARKER, redact_tokens
 
 __all__ = [
@@ -18,6 +19,8 @@ __all__ = [
     "ArchiveRows",
     "BadRecord",
     "Flattened",
+    "UnprovedError",
+    "delimit_records",
     "flatten_archive",
     "flatten_archives",
     "redact_tokens",

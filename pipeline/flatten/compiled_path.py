@@ -56,6 +56,7 @@ class RowFiller:
         identities: entries behind the identities.
         exact: rows of the exact path by row number.
         bad: (archive, bad record) of each that cannot be a row.
+        unproved: archives of which a span is no well-formed JSON.
         archive_of: number of each row's archive.
         starts: address of each record.
         ends: one past its last byte.
@@ -73,6 +74,7 @@ class RowFiller:
         self.interner, self.identities = Interner(), Interner()
         self.exact: dict[int, Row] = {}
         self.bad: list[tuple[int, BadRecord]] = []
+        self.unproved: set[int] = set()
         bases = [address(buffer) for buffer in self._buffers]
         nothing = [np.empty(0, dtype=np.int64)]
         self.starts = np.concatenate([*nothing, *(a.starts + base for a, base in zip(archives, bases, strict=True))])
@@ -174,14 +176,17 @@ class RowFiller:
 
     def _fill_exactly(self, row: int) -> None:
         archive = int(self.archive_of[row])
+        if archive in self.unproved:
+            return
         records = self._archives[archive]
         place = row - int(self._first_rows[archive])
         start, end, index = int(records.starts[place]), int(records.ends[place]), int(records.indexes[place])
-        ref = records.archive
+        ref, raw = records.archive, records.buffer[start:end]
+        if records.prove is not None and not records.prove(raw):
+            self.unproved.add(archive)
+            return
         try:
-            values = flatten_record(
-                records.buffer[start:end], key_account_id=ref.key_account_id, latest=latest_plausible(ref.delivered_at)
-            )
+            values = flatten_record(raw, key_account_id=ref.key_account_id, latest=latest_plausible(ref.delivered_at))
         except RecordError as error:
             self.bad.append((archive, BadRecord.from_error(error, index, start, end)))
             return

@@ -18,6 +18,7 @@ from pipeline.flatten.outcome import (
     ArchiveRef,
     ArchiveRows,
     Flattened,
+    UnprovedError,
     records_of,
 )
 
@@ -62,12 +63,17 @@ def flatten_archives(archives: Sequence[ArchiveRecords]) -> Flattened:
 
     Returns:
         One batch, sorted by event_date, event_time, event_id, and what each archive gave.
+
+    Raises:
+        UnprovedError: what ``delimit_records`` found in some of the archives are no records.
     """
     from pipeline.flatten.batch import BatchMaker  # compiled code loads with the first batch, not with the room
     from pipeline.flatten.compiled_path import RowFiller
 
     filler = RowFiller(archives)
     filler.fill()
+    if filler.unproved:
+        raise UnprovedError(sorted(filler.unproved))
     maker = BatchMaker(filler, archives)
     batch = maker.make()
     return Flattened(batch, _describe_archives(filler, maker.kept, len(archives)))

@@ -1,12 +1,13 @@
 """What goes into flattening and what comes out, as types.
 
-What enters: nothing. What leaves: ``ArchiveRef``, ``ArchiveRecords``, ``BadRecord``, ``ArchiveRows``, ``Flattened``.
+What enters: nothing. What leaves: ``ArchiveRef``, ``ArchiveRecords``, ``BadRecord``, ``ArchiveRows``, ``Flattened``,
+``UnprovedError``.
 This module must never look at bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -38,7 +39,12 @@ class ArchiveRef:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveRecords:
-    """One archive's inflated bytes and the spans of its records (see ``RecordSpans`` of the archive room)."""
+    """One archive's inflated bytes and the spans of its records (see ``RecordSpans`` of the archive room).
+
+    Attributes:
+        prove: says of bytes whether they are one well-formed JSON value. Given where the spans were found by
+            ``delimit_records``: each record is then proved while it is flattened, odd ones by this.
+    """
 
     buffer: bytes
     starts: npt.NDArray[np.int64]
@@ -46,6 +52,19 @@ class ArchiveRecords:
     indexes: npt.NDArray[np.int64]
     strict: npt.NDArray[np.bool_]
     archive: ArchiveRef
+    prove: Callable[[bytes], bool] | None = None
+
+
+class UnprovedError(Exception):
+    """Spans of some archives are not the records that they seemed to be: nothing of the batch can be used.
+
+    Attributes:
+        archives: their numbers among those given. They must be split by what proves first.
+    """
+
+    def __init__(self, archives: Sequence[int]) -> None:
+        super().__init__(f"{len(archives)} archives hold spans that are no well-formed JSON")
+        self.archives = tuple(archives)
 
 
 @dataclass(frozen=True, slots=True)

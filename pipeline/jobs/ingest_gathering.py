@@ -21,11 +21,15 @@ from pipeline.jobs.ingest_tasks import Retry
 
 
 class ArchiveTally:
-    """Counts of one archive; a retry begins with what the lake has of it."""
+    """Counts of one archive; a retry begins with what the lake has of it.
+
+    Attributes:
+        facts: what the ledger says of its bytes.
+    """
 
     def __init__(self, retry: Retry, facts: dict[str, Any]) -> None:
         self._retry = retry
-        self._facts = facts
+        self.facts = facts
         self._kept = 0
         self._quarantined = 0
         self._first_reason: str | None = None
@@ -71,7 +75,7 @@ class ArchiveTally:
             event_dates=tuple(sorted(self._dates)),
             first_event_time=min(self._times, default=None),
             last_event_time=max(self._times, default=None),
-            **self._facts,
+            **self.facts,
         )
 
 

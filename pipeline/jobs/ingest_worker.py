@@ -15,12 +15,27 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.archive import BadSpan, RecordSpans, inflate_archive, split_records
+from pipeline.archive import (
+    BadSpan,
+    RecordSpans,
+    inflate_archive,
+    is_strict_record,
+    kind_by_records,
+    split_records,
+)
 from pipeline.errors import ArchiveError, ObjectChangedError, SourceError
-from pipeline.flatten import ArchiveRecords, ArchiveRef, BadRecord, flatten_archives
+from pipeline.flatten import (
+    ArchiveRecords,
+    ArchiveRef,
+    BadRecord,
+    UnprovedError,
+    delimit_records,
+    flatten_archives,
+)
 from pipeline.jobs.ingest_gathering import ArchiveTally, StepClock, cut_rows
 from pipeline.jobs.ingest_rows import EXCERPT_BYTES, RETRIED, ArchiveOutcome, TaskRows, unchanged_outcome
 from pipeline.jobs.ingest_tasks import ArchiveTask, RegionSpan, Retry, TaskResult, WorkerContext
@@ -35,6 +50,7 @@ CHUNK_BYTES = 128 * 1024 * 1024
 CHUNK_ROWS = 122_880
 """Records flattened at once: a flood of tiny or odd ones costs far more memory than their bytes."""
 
+_Waiting = tuple[ArchiveTally, ListedObject, ArchiveRecords]
 _WHOLE = Retry()
 _held: dict[str, WorkerContext] = {}
 
@@ -66,7 +82,7 @@ class _TaskReader:
         self.task = task
         self.rows = TaskRows()
         self.slots: list[tuple[ListedObject, ArchiveOutcome | ArchiveTally]] = []
-        self.waiting: list[tuple[ArchiveTally, ListedObject, ArchiveRecords]] = []
+        self.waiting: list[_Waiting] = []
         self.waiting_bytes = self.waiting_rows = 0
         self.files: list[FileAction] = []
         self.name = hashlib.sha256()
@@ -82,7 +98,8 @@ class _TaskReader:
                 self.slots.append((listed, _skip_by_key(listed)))
             else:
                 self.slots.append((listed, self._read_archive(listed, data)))
-        self._write_waiting()
+        while self.waiting:  # what turned out to be split wrongly waits once more
+            self._write_waiting()
 
     def finish(self) -> TaskResult:
         with self.clock.timed("rows"):
@@ -131,8 +148,31 @@ class _TaskReader:
                 raw = inflate_archive(data, caps)
             with clock.timed("hash"):
                 facts |= {"inflated_bytes": len(raw), "inflated_sha256": hashlib.sha256(raw).hexdigest()}
-            with clock.timed("split"):
-                spans = split_records(raw, caps)
+        except ArchiveError as error:
+            self.rows.add_quarantine(listed, reason=error.reason, detail=error.message, raw=raw[:EXCERPT_BYTES])
+            return ArchiveOutcome("quarantined", error.reason, error.message, **facts)
+        with clock.timed("split"):
+            found = self._delimit(listed, raw)
+        if found is not None:
+            return self._take_records(listed, raw, found, facts, is_proved=False)
+        return self._split(listed, raw, facts)
+
+    def _delimit(self, listed: ListedObject, raw: bytes) -> RecordSpans | None:
+        """Spans that are proved while they are flattened: of an ordinary archive that is flattened in one go."""
+        if listed.uri in self.task.retries or len(raw) > CHUNK_BYTES:
+            return None
+        found = delimit_records(raw)
+        if found is None or len(found.starts) > min(CHUNK_ROWS, self.context.caps.records):
+            return None
+        count = len(found.starts)
+        spans = RecordSpans(found.starts, found.ends, np.arange(count), np.ones(count, dtype=np.bool_))
+        return spans if kind_by_records(raw, spans) == ObjectKind.ARCHIVE else None
+
+    def _split(self, listed: ListedObject, raw: bytes, facts: dict[str, Any]) -> ArchiveOutcome | ArchiveTally:
+        """Take the records of an archive that is proved while it is split, whatever is wrong with it."""
+        try:
+            with self.clock.timed("split"):
+                spans = split_records(raw, self.context.caps)
         except ArchiveError as error:
             self.rows.add_quarantine(listed, reason=error.reason, detail=error.message, raw=raw[:EXCERPT_BYTES])
             return ArchiveOutcome("quarantined", error.reason, error.message, **facts)
@@ -142,7 +182,13 @@ class _TaskReader:
         return self._take_records(listed, raw, spans, facts)
 
     def _take_records(
-        self, listed: ListedObject, buffer: bytes, spans: RecordSpans, facts: dict[str, Any]
+        self,
+        listed: ListedObject,
+        buffer: bytes,
+        spans: RecordSpans,
+        facts: dict[str, Any],
+        *,
+        is_proved: bool = True,
     ) -> ArchiveTally:
         retry = self.task.retries.get(listed.uri, _WHOLE)
         only = retry.records
@@ -159,7 +205,9 @@ class _TaskReader:
             starts, ends = spans.starts[rows], spans.ends[rows]
             if self.waiting_rows + len(starts) > CHUNK_ROWS:
                 self._write_waiting()
-            records = ArchiveRecords(buffer, starts, ends, spans.indexes[rows], spans.strict[rows], archive)
+            indexes, strict = spans.indexes[rows], spans.strict[rows]
+            prove = None if is_proved else is_strict_record
+            records = ArchiveRecords(buffer, starts, ends, indexes, strict, archive, prove)
             self.waiting.append((tally, listed, records))
             self.waiting_bytes += int(ends[-1] - starts[0])
             self.waiting_rows += len(starts)
@@ -171,14 +219,24 @@ class _TaskReader:
         """Flatten and write what is waiting; many small archives at once cost what one large one does."""
         if not self.waiting:
             return
-        batch = self._flatten()
+        batch, unproved = self._flatten()
         self.waiting, self.waiting_bytes, self.waiting_rows = [], 0, 0  # their bytes are free for the encoder
         if batch.num_rows:
             self._write(pa.Table.from_batches([batch]))
+        for tally, listed, records in unproved:
+            place = next(number for number, (_, found) in enumerate(self.slots) if found is tally)
+            self.slots[place] = (listed, self._split(listed, records.buffer, tally.facts))
 
-    def _flatten(self) -> pa.RecordBatch:
+    def _flatten(self) -> tuple[pa.RecordBatch, list[_Waiting]]:
+        """Rows of what is waiting, and what is not to be believed before it was split by what proves."""
+        unproved: list[_Waiting] = []
         with self.clock.timed("flatten"):
-            made = flatten_archives([records for _, _, records in self.waiting])
+            try:
+                made = flatten_archives([records for _, _, records in self.waiting])
+            except UnprovedError as error:
+                unproved = [self.waiting[number] for number in error.archives]
+                self.waiting = [item for number, item in enumerate(self.waiting) if number not in error.archives]
+                made = flatten_archives([records for _, _, records in self.waiting])
         for (tally, listed, records), rows in zip(self.waiting, made.archives, strict=True):
             if rows.kept_count + len(rows.bad) != len(records.starts):
                 raise AssertionError(
@@ -187,7 +245,7 @@ class _TaskReader:
             tally.add_rows(rows)
             for bad in rows.bad:
                 self._quarantine(listed, records.buffer, bad, tally)
-        return made.batch
+        return made.batch, unproved
 
     def _quarantine(self, listed: ListedObject, buffer: bytes, bad: BadSpan | BadRecord, tally: ArchiveTally) -> None:
         tally.add_bad(bad.reason, is_record=bad.record_index is not None)

@@ -6,11 +6,21 @@ is not redacted in one go, or makes the compiled path differ from the exact one.
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 
-from pipeline.archive import inflate_archive, split_records
+from pipeline.archive import inflate_archive, is_strict_record, split_records
 from pipeline.errors import ArchiveError, RecordError
-from pipeline.flatten import ArchiveRef, flatten_archive, redact_tokens
+from pipeline.flatten import (
+    ArchiveRecords,
+    ArchiveRef,
+    Flattened,
+    UnprovedError,
+    delimit_records,
+    flatten_archive,
+    flatten_archives,
+    redact_tokens,
+)
 from pipeline.flatten.exact import flatten_record
 from pipeline.flatten.times import latest_plausible
 from pipeline.schema import EVENTS
@@ -25,6 +35,7 @@ def check_bytes(data: bytes) -> None:
     for stored in (data, b'{"Records":[' + data + b"]}"):
         try:
             buffer = inflate_archive(stored, _CAPS)
+            check_delimited(buffer)
             spans = split_records(buffer, _CAPS)
         except ArchiveError:
             continue
@@ -39,6 +50,35 @@ def check_bytes(data: bytes) -> None:
     text = data.decode("utf-8", "replace")
     if redact_tokens(redact_tokens(text)) != redact_tokens(text):
         raise AssertionError("redacting twice changes the text again")
+
+
+def check_delimited(buffer: bytes) -> bool:
+    """What is believed of spans that were found without proof must be what splitting proves; says whether it was."""
+    flat = _flatten_delimited(buffer)
+    if flat is None:
+        return False
+    spans = split_records(buffer, Caps())
+    if spans.kind != "archive":
+        return False
+    proved = flatten_archive(
+        buffer, spans.starts, spans.ends, is_strict=spans.strict, archive=_ARCHIVE, indexes=spans.indexes
+    )
+    if not spans.is_strict or spans.bad or not flat.batch.equals(proved.batch) or flat.bad != proved.bad:
+        raise AssertionError("spans were believed that are not the archive's records")
+    return True
+
+
+def _flatten_delimited(buffer: bytes) -> Flattened | None:
+    found = delimit_records(buffer)
+    if found is None:
+        return None
+    count = len(found.starts)
+    strict = np.ones(count, dtype=np.bool_)
+    records = ArchiveRecords(buffer, *found, np.arange(count), strict, _ARCHIVE, is_strict_record)
+    try:
+        return flatten_archives([records])
+    except UnprovedError:
+        return None
 
 
 def _compare(buffer: bytes, starts: list[int], ends: list[int], table: pa.Table) -> None:

@@ -14,7 +14,10 @@ MODULES = sorted((ROOT / "pipeline").rglob("*.py"))
 MODEL_FOLDERS = ("staging", "intermediate", "marts", "detections")
 LONGEST_FILE, LONGEST_FUNCTION = 400, 40
 COMPILED = {
-    ("flatten/kernels/scanner.py", "scan_record"): "one loop that is compiled whole: a call per character would cost its speed",
+    (
+        "flatten/kernels/scanner.py",
+        "scan_record",
+    ): "one loop that is compiled whole: a call per character would cost its speed",
 }
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from llvmlite import binding
 from numba import types
 
-from pipeline.flatten.kernels import gather, hashing, interning, rows, scanner
+from pipeline.flatten.kernels import delimit, gather, hashing, interning, rows, scanner
 from pipeline.flatten.kernels.memory import ENTRY_POINTS
 
-MODULES = (scanner, interning, rows, gather, hashing)
+MODULES = (delimit, scanner, interning, rows, gather, hashing)
 """Those with entry points; importing them fills ``ENTRY_POINTS``."""
 
 _MEMORY_FUNCTIONS = {"memcpy", "memset", "memmove", "memcmp", "bcmp"}

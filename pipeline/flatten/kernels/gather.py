@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.flatten.kernels.memory import compiled, copy_bytes, entry_point, item, item32, load8, put, put32, store8
-from pipeline.flatten.kernels.scanner import find_quote
+from pipeline.flatten.kernels.tokens import find_end
 
 _SLASH, _U, _QUOTE = ord("\\"), ord("u"), ord('"')
 _N, _T, _R, _B, _F = ord("n"), ord("t"), ord("r"), ord("b"), ord("f")
@@ -89,10 +89,10 @@ def _short_escape(byte: Any) -> Any:
 
 @compiled
 def decode_escapes(at: Any, end: Any, target: Any) -> Any:
-    """Text of a JSON string without its quotes; msgspec proved that surrogates come in pairs."""
+    """Text of a JSON string without its quotes; the scanner saw surrogates in pairs only."""
     start = target
     while at < end:
-        stop = find_quote(at, end)
+        stop = find_end(at, end)
         copy_bytes(target, at, stop - at)
         target += stop - at
         at = stop

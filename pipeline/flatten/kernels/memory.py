@@ -26,7 +26,7 @@ from numba.extending import intrinsic
 from pipeline.flatten.state import STATE
 
 WIDTH = 32
-"""Bytes that ``mark_quotes`` reads."""
+"""Bytes that ``mark_ends`` and its kin read."""
 
 ENTRY_POINTS: dict[str, Any] = {}
 """What Python calls, by name: functions of int64 words to an int64."""
@@ -173,19 +173,52 @@ def copy_bytes(typing_context: Any, target: Any, source: Any, count: Any) -> Any
     return types.void(types.int64, types.int64, types.int64), generate
 
 
+def _load_vector(builder: Any, address: Any) -> Any:
+    load = builder.load(_pointer(builder, address, ir.VectorType(ir.IntType(8), WIDTH)))
+    load.align = 1
+    return load
+
+
+def _compare(builder: Any, how: str, vector: Any, byte: int) -> Any:
+    return builder.icmp_unsigned(how, vector, ir.Constant(vector.type, [byte] * WIDTH))
+
+
+def _bits_of(builder: Any, mask: Any) -> Any:
+    return builder.zext(builder.bitcast(mask, ir.IntType(WIDTH)), ir.IntType(64))
+
+
 @intrinsic
-def mark_quotes(typing_context: Any, address: Any) -> Any:
-    """A bit for each of the 32 bytes at ``address`` that is a quote or a backslash; bit 0 is the first byte."""
+def mark_ends(typing_context: Any, address: Any) -> Any:
+    """A bit for each of the 32 bytes at ``address`` that is a quote, a backslash or a control character.
+
+    Bit 0 is the first byte. These are the bytes at which plain text within a JSON string ends.
+    """
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        vector = ir.VectorType(ir.IntType(8), WIDTH)
-        load = builder.load(_pointer(builder, args[0], vector))
-        load.align = 1
-        quotes, slashes = (
-            builder.icmp_unsigned("==", load, ir.Constant(vector, [ord(mark)] * WIDTH)) for mark in ('"', "\\")
-        )
-        bits = builder.bitcast(builder.or_(quotes, slashes), ir.IntType(WIDTH))
-        return builder.zext(bits, ir.IntType(64))
+        vector = _load_vector(builder, args[0])
+        quotes, slashes = (_compare(builder, "==", vector, ord(mark)) for mark in ('"', "\\"))
+        controls = _compare(builder, "<", vector, ord(" "))
+        return _bits_of(builder, builder.or_(builder.or_(quotes, slashes), controls))
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic
+def mark_openings(typing_context: Any, address: Any) -> Any:
+    """A bit for each of the 32 bytes at ``address`` that is an opening brace; bit 0 is the first byte."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _bits_of(builder, _compare(builder, "==", _load_vector(builder, args[0]), ord("{")))
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic
+def mark_beyond_ascii(typing_context: Any, address: Any) -> Any:
+    """A bit for each of the 32 bytes at ``address`` that is no ASCII character; bit 0 is the first byte."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _bits_of(builder, _compare(builder, ">=", _load_vector(builder, args[0]), 0x80))
 
     return types.int64(types.int64), generate
 

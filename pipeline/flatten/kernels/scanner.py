@@ -1,8 +1,9 @@
 """One walk over a record's bytes: where each known member's value begins and ends, and whether anything is odd.
 
-What enters: addresses of bytes that msgspec proved to be well-formed JSON and UTF-8. What leaves: filled slots, or
-the verdict that the record is odd and belongs to the exact path. This module must never decide what is odd more
-narrowly than ``json_tree`` and ``redaction`` do: in doubt a record is odd.
+What enters: addresses of bytes that are UTF-8 within a buffer; nothing need be proved of them as JSON. What leaves:
+filled slots of a record that is well-formed JSON from its first byte to its last, or the verdict that it is odd and
+belongs to the exact path. This module must never decide what is odd more narrowly than ``json_tree`` and ``redaction``
+do, nor pass anything that RFC 8259 does not: in doubt a record is odd.
 """
 
 # ruff: noqa: SIM109 - compiled code: plain comparisons and loops are what becomes good machine code.
@@ -15,15 +16,12 @@ import numpy as np
 
 from pipeline.flatten.json_tree import PLAIN_DEPTH
 from pipeline.flatten.kernels.memory import (
-    WIDTH,
     compiled,
-    count_trailing_zeros,
     entry_point,
     equal_bytes,
     item,
     load8,
     load64,
-    mark_quotes,
     put,
 )
 from pipeline.flatten.kernels.secrets import (
@@ -34,6 +32,7 @@ from pipeline.flatten.kernels.secrets import (
     is_harmless_secret,
     judge_key,
 )
+from pipeline.flatten.kernels.tokens import end_number, end_string, end_word, skip_space
 from pipeline.flatten.state import (
     ARRAY,
     ESCAPED,
@@ -59,12 +58,9 @@ from pipeline.flatten.state import (
     TRUE,
 )
 
-PLAIN_DIGITS = 18
-"""Integers of more digits may not fit 64 bits; fractions of more are looked at as well."""
-
-_QUOTE, _SLASH, _U, _SPACE = ord('"'), ord("\\"), ord("u"), ord(" ")
-_COMMA, _OPEN_OBJECT, _CLOSE_OBJECT, _OPEN_ARRAY, _CLOSE_ARRAY = ord(","), ord("{"), ord("}"), ord("["), ord("]")
-_T, _F, _N, _E, _LOWER = ord("t"), ord("f"), ord("n"), ord("e"), 0x20
+_QUOTE, _COMMA, _COLON = (ord(mark) for mark in '",:')
+_OPEN_OBJECT, _CLOSE_OBJECT, _OPEN_ARRAY, _CLOSE_ARRAY = (ord(mark) for mark in "{}[]")
+_T, _F, _N = (ord(letter) for letter in "tfn")
 _MIX_A, _MIX_B, _MIX_C = (
     np.uint64(0x9E3779B97F4A7C15),
     np.uint64(0xC2B2AE3D27D4EB4F),
@@ -84,74 +80,6 @@ def hash_key(at: Any, length: Any, node: Any) -> Any:
         last = load64(at + length - 8)
     mixed = (first * _MIX_A) ^ ((last + np.uint64(length)) * _MIX_B) ^ (np.uint64(node) * _MIX_C)
     return np.int64(mixed ^ (mixed >> _SHIFT))
-
-
-@compiled
-def find_quote(at: Any, limit: Any) -> Any:
-    """Address of the next quote or backslash; ``limit`` ends the readable bytes."""
-    while at + WIDTH <= limit:
-        bits = mark_quotes(at)
-        if bits:
-            return at + count_trailing_zeros(bits)
-        at += WIDTH
-    while at < limit and load8(at) != _QUOTE and load8(at) != _SLASH:
-        at += 1
-    return at
-
-
-@compiled
-def is_odd_escape(at: Any) -> Any:
-    """Whether the four hex digits at ``at`` stand for NUL, or hide a letter or separator that needs no escape."""
-    if load8(at) != 48 or load8(at + 1) != 48:
-        return False
-    high, low = load8(at + 2), load8(at + 3)
-    if high == 48:
-        return low == 48
-    # A secret's name could hide behind escaped letters, '-' and '_'; quotes, <, =, > and & are escaped by habit.
-    return 52 <= high <= 55 or (high == 50 and low | _LOWER == 100)
-
-
-@compiled
-def end_string(at: Any, limit: Any) -> Any:
-    """End of the string whose first character is at ``at``.
-
-    Returns the address of its closing quote, negated if it holds a backslash; 0 if an escape is odd.
-    """
-    at = find_quote(at, limit)
-    if load8(at) == _QUOTE:
-        return at
-    while load8(at) == _SLASH:
-        if load8(at + 1) == _U:
-            if is_odd_escape(at + 2):
-                return 0
-            at += 6
-        else:
-            at += 2
-        if load8(at) != _QUOTE and load8(at) != _SLASH:
-            at = find_quote(at, limit)
-    return -at
-
-
-@compiled
-def skip_space(at: Any) -> Any:
-    """Next byte that is no white space; well-formed JSON always has one."""
-    while load8(at) <= _SPACE:
-        at += 1
-    return at
-
-
-@compiled
-def end_number(at: Any) -> Any:
-    """End of a number or word at ``at``; 0 if it is a number that may not fit."""
-    start = at
-    while True:
-        byte = load8(at)
-        if byte == _COMMA or byte == _CLOSE_OBJECT or byte == _CLOSE_ARRAY or byte <= _SPACE:
-            break
-        if byte | _LOWER == _E:
-            return 0
-        at += 1
-    return 0 if at - start > PLAIN_DIGITS else at
 
 
 @compiled
@@ -251,15 +179,14 @@ def scan_record(state: Any, start: Any, end: Any, limit: Any, has_hint: Any) -> 
     """Fill the slots of the record at ``start``; returns the identity's code (-1: scanned), or -2 if it is odd."""
     _begin_scan(state)
     identity, level, top = -1, 0, 0
-    node, slot, value_at, is_object, first = 1, -1, start, 1, 0
+    node, slot, value_at, is_object, first, is_first = 1, -1, start, 1, 0, 1
     at = start + 1
-    while True:
+    while at < end:  # a record that does not close where it should may not run away over the others
         at = skip_space(at)
         byte = load8(at)
-        if byte == _COMMA:
-            at = skip_space(at + 1)
-            byte = load8(at)
-        elif byte == _CLOSE_OBJECT or byte == _CLOSE_ARRAY:
+        if byte == _CLOSE_OBJECT or byte == _CLOSE_ARRAY:
+            if byte != (_CLOSE_OBJECT if is_object else _CLOSE_ARRAY):
+                return -2
             at += 1
             if slot >= 0:
                 set_slot(state, slot, value_at, at, OBJECT if is_object else ARRAY)
@@ -269,10 +196,18 @@ def scan_record(state: Any, start: Any, end: Any, limit: Any, has_hint: Any) -> 
             level -= 1
             base = state.stack + 8 * LEVEL_WORDS * level
             node, slot, value_at = item(base, NODE), item(base, SLOT), item(base, START)
-            is_object, first = item(base, IS_OBJECT), item(base, FIRST_KEY)
+            is_object, first, is_first = item(base, IS_OBJECT), item(base, FIRST_KEY), 0
             continue
+        if is_first == 0:
+            if byte != _COMMA:
+                return -2
+            at = skip_space(at + 1)
+            byte = load8(at)
+        is_first = 0
         child, child_slot, secret = item(state.element_node, node), item(state.element_slot, node), PLAIN_KEY
         if is_object:
+            if byte != _QUOTE:
+                return -2
             child, child_slot = 0, -1
             key_end = end_string(at + 1, limit)
             if key_end <= 0 or key_end + 8 > limit:
@@ -294,7 +229,10 @@ def scan_record(state: Any, start: Any, end: Any, limit: Any, has_hint: Any) -> 
                     child, child_slot = item(state.trie_child, entry), item(state.trie_slot, entry)
                 elif level == 0:
                     return -2  # a member without a column
-            at = skip_space(skip_space(key_end + 1) + 1)
+            at = skip_space(key_end + 1)
+            if load8(at) != _COLON:
+                return -2
+            at = skip_space(at + 1)
             byte = load8(at)
         if byte == _QUOTE:
             closing = end_string(at + 1, limit)
@@ -324,11 +262,13 @@ def scan_record(state: Any, start: Any, end: Any, limit: Any, has_hint: Any) -> 
             put(base, IS_OBJECT, is_object)
             put(base, FIRST_KEY, first)
             level += 1
-            is_object = 1 if byte == _OPEN_OBJECT else 0
+            is_object, is_first = (1 if byte == _OPEN_OBJECT else 0), 1
             node, slot, value_at, first = child, child_slot, at, top
             at += 1
         elif byte == _T or byte == _F or byte == _N:
-            stop = at + (5 if byte == _F else 4)
+            stop = end_word(at)
+            if stop == 0:
+                return -2
             if child_slot >= 0:
                 set_slot(state, child_slot, at, stop, TRUE if byte == _T else FALSE if byte == _F else NULL)
             at = stop
@@ -339,3 +279,4 @@ def scan_record(state: Any, start: Any, end: Any, limit: Any, has_hint: Any) -> 
             if child_slot >= 0:
                 set_slot(state, child_slot, at, stop, NUMBER)
             at = stop
+    return -2
