@@ -2,6 +2,7 @@
 
 Contract: ``flatten_archives`` (or ``flatten_archive`` for one) turns delimited records into one Arrow batch of the
 schema EVENTS, sorted by event_date, event_time, event_id; every record becomes a row or a ``BadRecord``.
+``hash_archive`` gives the digests of an archive and of its records in one go.
 ``redact_tokens`` is the one place that knows what a secret looks like. Nothing here takes a path, clock or network.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 from pipeline.flatten.delimit import delimit_records
 from pipeline.flatten.flatten import flatten_archive, flatten_archives
+from pipeline.flatten.hashing import hash_archive
 from pipeline.flatten.outcome import ArchiveRecords, ArchiveRef, ArchiveRows, BadRecord, Flattened, UnprovedError
 from pipeline.flatten.redaction import MARKER, redact_tokens
 
@@ -23,5 +25,6 @@ __all__ = [
     "delimit_records",
     "flatten_archive",
     "flatten_archives",
+    "hash_archive",
     "redact_tokens",
 ]

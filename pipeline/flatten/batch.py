@@ -240,7 +240,13 @@ class BatchMaker:
 
     def _hashes(self) -> pa.Array:
         """SHA-256 of each record's bytes."""
-        digests = hash_spans(self._filler.starts, self._filler.ends)
+        parts, first = [np.empty((0, DIGEST_BYTES), dtype=np.uint8)], 0
+        for records in self._archives:
+            rows = slice(first, first + len(records.starts))
+            known = records.digests
+            parts.append(hash_spans(self._filler.starts[rows], self._filler.ends[rows]) if known is None else known)
+            first = rows.stop
+        digests = np.concatenate(parts)
         # Sorted while still 32 bytes wide, then made hex in one go: no string per record.
         text = digests[self._order].tobytes().hex().encode()
         offsets = np.arange(len(self._order) + 1, dtype=np.int32) * (2 * DIGEST_BYTES)

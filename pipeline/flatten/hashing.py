@@ -1,29 +1,64 @@
-"""SHA-256 of many short spans: OpenSSL's own code, called from compiled code, no Python object per record.
+"""SHA-256 of many spans of memory, no Python object per span: by the processor's instructions, or by OpenSSL.
 
-What enters: addresses within buffers that the caller keeps alive. What leaves: a table of digests. This module must
-never return a digest that ``hashlib`` would not: where the interpreter's OpenSSL does not offer its plain functions,
-or they fail their test, ``hashlib`` does the work.
+What enters: addresses within buffers that the caller keeps alive. What leaves: digests. This module must never return a
+digest that ``hashlib`` would not: where the processor has no such instructions and the interpreter's OpenSSL does not
+offer its plain functions, or they fail their test, ``hashlib`` does the work.
 """
 
 from __future__ import annotations
 
 import ctypes
 import hashlib
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.flatten.memory import address
-from pipeline.flatten.native import call
-from pipeline.flatten.state import DIGEST_BYTES
+from pipeline.flatten.native import call, has_entry
+from pipeline.flatten.state import (
+    DIGEST_BYTES,
+    LANE_COUNT,
+    LANE_DIGESTS,
+    LANE_ENDS,
+    LANE_SPAN,
+    LANE_STARTS,
+    LANE_WORDS,
+)
 
 _CONTEXT_BYTES = 512
 """Over four times what OpenSSL's SHA256_CTX takes."""
 _FUNCTIONS = ("SHA256_Init", "SHA256_Update", "SHA256_Final")
+_SAMPLE_LENGTHS = (0, 1, 55, 56, 63, 64, 65, 119, 120, 128, 200)
+"""Around a block's end, and around where the length does not fit behind the message's last bytes."""
 
 Addresses = npt.NDArray[np.int64]
 Digests = npt.NDArray[np.uint8]
+
+
+def hash_archive(data: bytes, starts: Addresses, ends: Addresses) -> tuple[str, Digests]:
+    """Digests of an archive and of the spans of its records.
+
+    Side by side, for the processor then does both in little more than the time of one.
+
+    Args:
+        data: the whole archive.
+        starts: first byte of each span in it.
+        ends: one past its last byte.
+
+    Returns:
+        The archive's digest, lower-case hex; a row of ``DIGEST_BYTES`` for each span.
+    """
+    buffer = np.frombuffer(data, dtype=np.uint8)
+    base = address(buffer)
+    starts, ends = starts + base, ends + base
+    if not _has_lanes():
+        return hashlib.sha256(data).hexdigest(), hash_spans(starts, ends)
+    whole, digests = _no_digests(1), _no_digests(len(starts))
+    bounds = np.array([[base], [base + len(data)]], dtype=np.int64)
+    _hash_side_by_side((*bounds, whole), (starts, ends, digests))
+    return whole.tobytes().hex(), digests
 
 
 def hash_spans(starts: Addresses, ends: Addresses) -> Digests:
@@ -39,12 +74,45 @@ def hash_spans(starts: Addresses, ends: Addresses) -> Digests:
     Source:
         FIPS 180-4. ``hashlib`` spends more time on its object than on the bytes of an ordinary record.
     """
+    if _has_lanes():
+        return _hash_in_halves(starts, ends)
     functions = _find_functions()
     return _hash_natively(functions, starts, ends) if functions else _hash_in_python(starts, ends)
 
 
+def _no_digests(count: int) -> Digests:
+    return np.empty((count, DIGEST_BYTES), dtype=np.uint8)
+
+
+def _hash_in_halves(starts: Addresses, ends: Addresses) -> Digests:
+    """The first half of all bytes beside the second."""
+    digests = _no_digests(len(starts))
+    reached = np.cumsum(ends - starts)
+    middle = int(np.searchsorted(reached, reached[-1] // 2)) if len(reached) else 0
+    _hash_side_by_side(*((starts[half], ends[half], digests[half]) for half in (slice(middle), slice(middle, None))))
+    return digests
+
+
+def _hash_side_by_side(*lanes: tuple[Addresses, Addresses, Digests]) -> None:
+    """Hash the spans of two lanes: where they start, where they end, where their digests go."""
+    made = np.zeros((2, LANE_WORDS), dtype=np.int64)
+    for lane, (starts, ends, digests) in zip(made, lanes, strict=True):
+        lane[LANE_SPAN], lane[LANE_COUNT] = -1, len(starts)
+        lane[LANE_STARTS], lane[LANE_ENDS] = address(starts, np.int64), address(ends, np.int64)
+        lane[LANE_DIGESTS] = address(digests, np.uint8)
+    call("hash_lanes", address(made[0]), address(made[1]))
+
+
+@lru_cache(maxsize=1)
+def _has_lanes() -> bool:
+    """Whether this processor has instructions for SHA-256, and our use of them gives what ``hashlib`` gives."""
+    if not has_entry("hash_lanes"):
+        return False
+    return _is_right(_hash_in_halves)
+
+
 def _hash_natively(functions: tuple[int, ...], starts: Addresses, ends: Addresses) -> Digests:
-    digests = np.empty((len(starts), DIGEST_BYTES), dtype=np.uint8)
+    digests = _no_digests(len(starts))
     context = np.zeros(_CONTEXT_BYTES, dtype=np.uint8)
     spans = (address(starts, np.int64), address(ends, np.int64), len(starts))
     call("call_openssl", *functions, *spans, address(context), address(digests))
@@ -71,12 +139,13 @@ def _find_functions() -> tuple[int, ...]:
     except (ImportError, AttributeError, OSError):  # built into the interpreter, or an OpenSSL without them
         return ()
     functions = tuple(pointer for pointer in pointers if pointer)
-    return functions if len(functions) == len(_FUNCTIONS) and _is_right(functions) else ()
+    is_usable = len(functions) == len(_FUNCTIONS) and _is_right(partial(_hash_natively, functions))
+    return functions if is_usable else ()
 
 
-def _is_right(functions: tuple[int, ...]) -> bool:
-    """Whether they hash as ``hashlib`` does, over lengths around a block's end."""
-    sample = np.arange(200, dtype=np.uint8)
-    ends = address(sample) + np.array([0, 1, 55, 56, 63, 64, 65, 119, 128, 200], dtype=np.int64)
-    starts = np.full(len(ends), address(sample), dtype=np.int64)
-    return bool((_hash_natively(functions, starts, ends) == _hash_in_python(starts, ends)).all())
+def _is_right(hash_them: Callable[[Addresses, Addresses], Digests]) -> bool:
+    """Whether it hashes as ``hashlib`` does, over lengths around a block's end."""
+    lengths = np.array(_SAMPLE_LENGTHS, dtype=np.int64)
+    sample = np.arange(lengths.sum()).astype(np.uint8)
+    ends = address(sample) + np.cumsum(lengths)
+    return bool((hash_them(ends - lengths, ends) == _hash_in_python(ends - lengths, ends)).all())

@@ -17,9 +17,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from llvmlite import __version__ as _llvmlite_version
-from llvmlite import binding
-
 from pipeline.flatten.kept_file import read_kept, write_kept
 
 _ROOM = Path(__file__).parent
@@ -50,6 +47,11 @@ def call(name: str, *words: int) -> int:
     return result.value
 
 
+def has_entry(name: str) -> bool:
+    """Whether there is such an entry point for this processor."""
+    return name in get_code().functions
+
+
 @lru_cache(maxsize=1)
 def get_code() -> _Code:
     """The machine code of this process: kept from before, or compiled now and kept if a folder can be written."""
@@ -63,11 +65,13 @@ def get_code() -> _Code:
 
 def _describe_target() -> str:
     """What the code depends on beside its sources: processor, compiler, and the place of the installation."""
+    from llvmlite import __version__, binding  # here, for rooms that load this one and compute nothing
+
     numba = find_spec("numba")  # found, not imported
     version = Path(numba.origin).with_name("_version.py").read_bytes() if numba and numba.origin else b""
     processor = f"{binding.get_process_triple()} {binding.get_host_cpu_name()}"
     features = binding.get_host_cpu_features().flatten()
-    parts = [str(_ROOM), processor, features, _llvmlite_version]
+    parts = [str(_ROOM), processor, features, __version__]
     return hashlib.sha256("\0".join(parts).encode() + version).hexdigest()[:16]
 
 
@@ -88,6 +92,8 @@ def _compile() -> bytes:
 
 
 def _load(kept: bytes) -> _Code:
+    from llvmlite import binding
+
     line, _, code = kept.partition(b"\n")
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()

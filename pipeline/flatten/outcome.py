@@ -44,6 +44,7 @@ class ArchiveRecords:
     Attributes:
         prove: says of bytes whether they are one well-formed JSON value. Given where the spans were found by
             ``delimit_records``: each record is then proved while it is flattened, odd ones by this.
+        digests: SHA-256 of the records, 32 bytes each, where ``hash_archive`` made them; else they are made later.
     """
 
     buffer: bytes
@@ -53,6 +54,7 @@ class ArchiveRecords:
     strict: npt.NDArray[np.bool_]
     archive: ArchiveRef
     prove: Callable[[bytes], bool] | None = None
+    digests: npt.NDArray[np.uint8] | None = None
 
 
 class UnprovedError(Exception):

@@ -136,3 +136,9 @@ ROOM_PER_ROW = 32
 
 DIGEST_BYTES = 32
 """Of a SHA-256."""
+
+LANE_AT, LANE_BLOCKS, LANE_SPAN, LANE_HAS_TAIL, LANE_COUNT, LANE_STARTS, LANE_ENDS, LANE_DIGESTS = range(4, 12)
+"""Words of a lane of ``kernels.sha256`` behind its state: what is in hand (where it goes on, for how many blocks, which
+message, whether that is its end), and all its messages (how many, where they begin and end, where digests go)."""
+LANE_TAIL, LANE_WORDS = 12, 28
+"""Where the two blocks are in which messages end, and words in all."""

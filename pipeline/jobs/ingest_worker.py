@@ -16,6 +16,7 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -35,6 +36,7 @@ from pipeline.flatten import (
     UnprovedError,
     delimit_records,
     flatten_archives,
+    hash_archive,
 )
 from pipeline.jobs.ingest_gathering import ArchiveTally, StepClock, cut_rows
 from pipeline.jobs.ingest_rows import EXCERPT_BYTES, RETRIED, ArchiveOutcome, TaskRows, unchanged_outcome
@@ -146,15 +148,18 @@ class _TaskReader:
         try:
             with clock.timed("inflate"):
                 raw = inflate_archive(data, caps)
-            with clock.timed("hash"):
-                facts |= {"inflated_bytes": len(raw), "inflated_sha256": hashlib.sha256(raw).hexdigest()}
         except ArchiveError as error:
             self.rows.add_quarantine(listed, reason=error.reason, detail=error.message, raw=raw[:EXCERPT_BYTES])
             return ArchiveOutcome("quarantined", error.reason, error.message, **facts)
         with clock.timed("split"):
             found = self._delimit(listed, raw)
+        facts["inflated_bytes"] = len(raw)
         if found is not None:
-            return self._take_records(listed, raw, found, facts, is_proved=False)
+            with clock.timed("hash"):
+                facts["inflated_sha256"], digests = hash_archive(raw, found.starts, found.ends)
+            return self._take_records(listed, raw, found, facts, is_proved=False, digests=digests)
+        with clock.timed("hash"):
+            facts["inflated_sha256"] = hashlib.sha256(raw).hexdigest()
         return self._split(listed, raw, facts)
 
     def _delimit(self, listed: ListedObject, raw: bytes) -> RecordSpans | None:
@@ -189,6 +194,7 @@ class _TaskReader:
         facts: dict[str, Any],
         *,
         is_proved: bool = True,
+        digests: npt.NDArray[np.uint8] | None = None,
     ) -> ArchiveTally:
         retry = self.task.retries.get(listed.uri, _WHOLE)
         only = retry.records
@@ -207,7 +213,8 @@ class _TaskReader:
                 self._write_waiting()
             indexes, strict = spans.indexes[rows], spans.strict[rows]
             prove = None if is_proved else is_strict_record
-            records = ArchiveRecords(buffer, starts, ends, indexes, strict, archive, prove)
+            hashed = None if digests is None else digests[rows]
+            records = ArchiveRecords(buffer, starts, ends, indexes, strict, archive, prove, hashed)
             self.waiting.append((tally, listed, records))
             self.waiting_bytes += int(ends[-1] - starts[0])
             self.waiting_rows += len(starts)

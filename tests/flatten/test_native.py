@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from llvmlite import binding
 
 from pipeline.flatten import kept_file, native
 from pipeline.flatten.memory import address
@@ -62,7 +63,7 @@ def test_code_of_other_sources_or_another_processor_is_not_run(
     monkeypatch.setattr(native, "_stamp_sources", lambda: "0" * 64)
     _load_afresh()
     assert (len(compiled), len(list(tmp_path.iterdir()))) == (2, 1)
-    monkeypatch.setattr(native.binding, "get_host_cpu_name", lambda: "another")
+    monkeypatch.setattr(binding, "get_host_cpu_name", lambda: "another")
     monkeypatch.setattr(native, "_load", lambda kept: native.get_code())
     _load_afresh()
     assert (len(compiled), len(list(tmp_path.iterdir()))) == (3, 2)

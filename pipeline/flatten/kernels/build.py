@@ -6,8 +6,11 @@ module must never give out code that asks for more than the C library's memory f
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from llvmlite import binding
 from numba import types
+from numba.core.registry import cpu_target
 
 from pipeline.flatten.kernels import delimit, gather, hashing, interning, rows, scanner
 from pipeline.flatten.kernels.memory import ENTRY_POINTS
@@ -25,6 +28,8 @@ def build_object() -> tuple[bytes, dict[str, tuple[str, int]]]:
         The object file; for each entry point its symbol, a function by numba's calling convention, and how many words
         it takes.
     """
+    if _has_sha():
+        import_module("pipeline.flatten.kernels.sha256")
     whole = binding.parse_assembly("")
     symbols = {}
     for name, dispatcher in ENTRY_POINTS.items():
@@ -38,11 +43,22 @@ def build_object() -> tuple[bytes, dict[str, tuple[str, int]]]:
     return _target_machine().emit_object(whole), symbols
 
 
+def _has_sha() -> bool:
+    """Whether code is made for a processor with instructions for SHA-256; numba's settings can say otherwise."""
+    _, _, features = cpu_target.target_context.codegen().magic_tuple()
+    return "+sha" in features.split(",") and bool(binding.get_host_cpu_features().get("sha"))
+
+
 def _target_machine() -> binding.TargetMachine:
+    """As numba makes its own for code that it runs at once."""
     target = binding.Target.from_triple(binding.get_process_triple())
-    features = binding.get_host_cpu_features().flatten()
     return target.create_target_machine(
-        binding.get_host_cpu_name(), features, opt=3, reloc="static", codemodel="jitdefault", jit=True
+        binding.get_host_cpu_name(),
+        binding.get_host_cpu_features().flatten(),
+        opt=3,
+        reloc="static" if target.name.startswith("x86") else "default",
+        codemodel="jitdefault",
+        jit=True,
     )
 
 
