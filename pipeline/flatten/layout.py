@@ -7,6 +7,7 @@ A slot is a place of a member's value; the trie leads from a key within a known 
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -17,7 +18,18 @@ from pipeline.flatten import promotions
 from pipeline.flatten.members import FREE_FORM_COLUMNS, IDENTITY_COLUMNS, RECORD_COLUMNS
 from pipeline.flatten.memory import address
 from pipeline.flatten.native import call
-from pipeline.flatten.state import BOOLEAN, BOOLEAN_TARGET, CODE_TARGET, JSON, TEXT, TIME
+from pipeline.flatten.state import (
+    BOOLEAN,
+    BOOLEAN_TARGET,
+    CODE_TARGET,
+    EDGE_BIT,
+    EDGE_BITS,
+    EDGE_NODE,
+    EDGE_WORDS,
+    JSON,
+    TEXT,
+    TIME,
+)
 from pipeline.flatten.times import EARLIEST_PLAUSIBLE
 
 Array = npt.NDArray[np.int64]
@@ -63,7 +75,6 @@ _BASES = {"req": "requestParameters", "res": "responseElements", "add": "additio
 _JSON = frozenset(item.column for item in FREE_FORM_COLUMNS)
 _SPECIAL = {"event_time": "eventTime", "event_id": "eventID", "recipient_account_id": "recipientAccountId"}
 _KINDS = {"text": TEXT, "bool": BOOLEAN, "time": TIME, "json": JSON}
-_TRIE_FIELDS = ("node", "hash", "key", "length", "child", "slot")
 _OMITTED = ("requestParameters", "omitted")
 
 
@@ -76,7 +87,7 @@ class Layout(NamedTuple):
         views: columns kept as places in the buffers, in order.
         identity: (column, kind) of what ``userIdentity`` holds, in the order of ``identity_slots``.
         rules: rules of an event -> number of the rule.
-        keys: text of the trie's keys, which ``trie_key`` points into.
+        keys: text of the trie's keys, which ``trie`` points into.
     """
 
     arrays: dict[str, Array]
@@ -137,7 +148,8 @@ def _make_trie(slots: dict[Path, int]) -> tuple[dict[str, Array], npt.NDArray[np
             nodes.setdefault(path[:depth], len(nodes) + 1)
     paths = list(dict.fromkeys(path for path in [*slots, *nodes] if path and path[-1] != EACH))
     size = 1 << (len(paths) * 4).bit_length()
-    trie = {f"trie_{name}": np.zeros(size, dtype=np.int64) for name in _TRIE_FIELDS}
+    trie = np.zeros((size, EDGE_WORDS), dtype=np.int64)
+    siblings: Counter[int] = Counter()
     # Eight bytes more than the keys need: hashing reads eight at a time.
     keys = np.frombuffer("".join(path[-1] for path in paths).encode() + bytes(8), dtype=np.uint8)
     at = address(keys)
@@ -145,18 +157,18 @@ def _make_trie(slots: dict[Path, int]) -> tuple[dict[str, Array], npt.NDArray[np
         node, length = nodes[path[:-1]], len(path[-1])
         hashed = call("hash_key", at, length, node)
         entry = hashed & (size - 1)
-        while trie["trie_node"][entry]:
+        while trie[entry, EDGE_NODE]:
             entry = (entry + 1) & (size - 1)
-        values = (node, hashed, at, length, nodes.get(path, 0), slots.get(path, -1))
-        for name, value in zip(_TRIE_FIELDS, values, strict=True):
-            trie[f"trie_{name}"][entry] = value
+        bit = 1 << siblings[node] if siblings[node] < EDGE_BITS else 0
+        siblings[node] += 1
+        trie[entry, : EDGE_BIT + 1] = (node, hashed, at, length, nodes.get(path, 0), slots.get(path, -1), bit)
         at += length
     elements = {path[:-1]: path for path in [*slots, *nodes] if path and path[-1] == EACH}
-    trie["element_node"], trie["element_slot"] = np.zeros(len(nodes) + 1, dtype=np.int64), np.full(len(nodes) + 1, -1)
+    element_node, element_slot = np.zeros(len(nodes) + 1, dtype=np.int64), np.full(len(nodes) + 1, -1)
     for path, element in elements.items():
-        trie["element_node"][nodes[path]] = nodes.get(element, 0)
-        trie["element_slot"][nodes[path]] = slots.get(element, -1)
-    return trie, keys
+        element_node[nodes[path]] = nodes.get(element, 0)
+        element_slot[nodes[path]] = slots.get(element, -1)
+    return {"trie": trie.reshape(-1), "element_node": element_node, "element_slot": element_slot}, keys
 
 
 def _make_rules(slots: dict[Path, int], views: tuple[str, ...]) -> tuple[dict[RuleKey, int], list[Array]]:
@@ -195,7 +207,7 @@ def get_layout() -> Layout:
         "identity_kinds": np.array([_KINDS[item.kind] for item in IDENTITY_COLUMNS], dtype=np.int64),
     }
     fixed = {
-        "trie_mask": len(trie["trie_node"]) - 1,
+        "trie_mask": len(trie["trie"]) // EDGE_WORDS - 1,
         "slot_count": len(slots),
         "identity_slot": slots[("userIdentity",)],
         "time_slot": slots[("eventTime",)],

@@ -15,10 +15,20 @@ NONE, STRING, ESCAPED, NUMBER, TRUE, FALSE, NULL, OBJECT, ARRAY, MANY = range(10
 MAX_KEYS = 1024
 MAX_SIBLINGS = 256
 MAX_SECRETS = 8
+MAX_MARKS = 65_536
+"""Of a record that compiled code reads: CloudTrail's own limit is 256 KB a record."""
+BLOCK = 64
+"""Bytes that are marked at once."""
 
-NODE, SLOT, START, IS_OBJECT, FIRST_KEY = range(5)
+NODE, SLOT, START, IS_OBJECT, FIRST_KEY, KNOWN_KEYS = range(6)
 """Words of a level on the stack: what it was when a value within it began."""
-LEVEL_WORDS = 5
+LEVEL_WORDS = 6
+
+EDGE_NODE, EDGE_HASH, EDGE_KEY, EDGE_LENGTH, EDGE_CHILD, EDGE_SLOT, EDGE_BIT = range(7)
+"""Words of an edge of the trie, from a node by a key; the bit tells it from the node's first 62 others, 0 from none."""
+EDGE_WORDS = 8
+"""A line of the cache."""
+EDGE_BITS = 62
 
 SCAN = [
     (name, np.int64)
@@ -27,24 +37,22 @@ SCAN = [
         "slot_end",
         "slot_kind",
         "slot_count",
+        "marks",  # addresses of quotes, backslashes and control characters of the record, in order
         "stack",
-        "seen",  # hashes of the keys of all open objects
+        "seen",  # hashes of the keys of all open objects that have no bit
         "secret_at",
         "secret_end",
         "secret_count",
         "session_count",  # keys that name a session token
-        "trie_mask",  # open-addressing table of known keys: (node, key) to child node and slot
-        "trie_node",
-        "trie_hash",
-        "trie_key",
-        "trie_length",
-        "trie_child",
-        "trie_slot",
+        "trie",  # open-addressing table of known keys: (node, key) to child node and slot
+        "trie_mask",
         "element_node",  # of a list's node: child node and slot of its items
         "element_slot",
         "identity_slot",
+        "identity_marks",  # marks within the identity that was scanned last
         "memo_at",  # identities seen lately, by their first bytes
         "memo_length",
+        "memo_marks",
         "memo_code",
         "memo_turn",
     )
@@ -53,12 +61,14 @@ SCAN = [
 
 MEMO_BUCKETS, MEMO_WAYS, MEMO_REACH = 1024, 4, 144
 SCAN_SIZES = {
+    "marks": MAX_MARKS + 2 * BLOCK,
     "stack": (PLAIN_DEPTH + 1) * LEVEL_WORDS,
     "seen": MAX_KEYS,
     "secret_at": MAX_SECRETS,
     "secret_end": MAX_SECRETS,
     "memo_at": MEMO_BUCKETS * MEMO_WAYS,
     "memo_length": MEMO_BUCKETS * MEMO_WAYS,
+    "memo_marks": MEMO_BUCKETS * MEMO_WAYS,
     "memo_code": MEMO_BUCKETS * MEMO_WAYS,
     "memo_turn": MEMO_BUCKETS,
 }

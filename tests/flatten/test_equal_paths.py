@@ -11,6 +11,7 @@ from pipeline.archive import split_records
 from pipeline.errors import ArchiveError, RecordError
 from pipeline.flatten import ArchiveRef, flatten_archive
 from pipeline.flatten.exact import flatten_record
+from pipeline.flatten.state import MAX_MARKS
 from pipeline.flatten.times import latest_plausible
 from pipeline.schema import EVENTS
 from pipeline.settings import Caps
@@ -78,6 +79,19 @@ def test_an_odd_value_leaves_nothing_behind_in_an_interned_column(value: Any) ->
     """A list or number where text is usual makes its record odd; what was read of it must not reach the column."""
     members = ("sourceIPAddress", "userAgent", "awsRegion", "eventName", "eventVersion", "recipientAccountId")
     _assert_equal_paths([text(0), *(text(1 + place, **{member: value}) for place, member in enumerate(members))])
+
+
+@pytest.mark.parametrize("piece", ['"', "\\", '\\"', "\n", "é", ""])
+def test_strings_end_anywhere_within_a_block(piece: str) -> None:
+    """What ends or escapes a string is seen at each place of the vectors that look for it."""
+    _assert_equal_paths([text(place, requestParameters={"roleName": "r" * place + piece}) for place in range(140)])
+
+
+def test_more_marks_than_compiled_code_has_room_for() -> None:
+    """A record of very many strings takes the exact path; its neighbours do not notice."""
+    many = text(1, requestParameters={"names": ["n"] * (MAX_MARKS // 2)})
+    some = text(2, requestParameters={"names": ["n"] * (MAX_MARKS // 2 - 200)})
+    _assert_equal_paths([text(0), many, some, text(3)])
 
 
 @pytest.mark.soak

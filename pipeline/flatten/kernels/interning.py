@@ -52,6 +52,12 @@ def hash_bytes(at: Any, length: Any, column: Any) -> Any:
 
 
 @compiled
+def is_entry(block: Any, entry: Any, at: Any, meta: Any) -> Any:
+    """Whether an entry is of the bytes at ``at``, whose length is in ``meta``."""
+    return item(item(block, META), entry) == meta and equal_bytes(item(item(block, AT), entry), at, meta >> 2)
+
+
+@compiled
 def intern_bytes(block: Any, at: Any, length: Any, meta: Any, column: Any) -> Any:
     """Number of the entry for ``length`` bytes at ``at``; ``meta`` is kept with a new one."""
     hashed = np.int64(hash_bytes(at, length, column))

@@ -23,7 +23,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from pipeline.flatten.state import STATE
+from pipeline.flatten.state import BLOCK, STATE
 
 WIDTH = 32
 """Bytes that ``mark_ends`` and its kin read."""
@@ -173,18 +173,29 @@ def copy_bytes(typing_context: Any, target: Any, source: Any, count: Any) -> Any
     return types.void(types.int64, types.int64, types.int64), generate
 
 
-def _load_vector(builder: Any, address: Any) -> Any:
-    load = builder.load(_pointer(builder, address, ir.VectorType(ir.IntType(8), WIDTH)))
+def _load_vector(builder: Any, address: Any, width: int = WIDTH) -> Any:
+    load = builder.load(_pointer(builder, address, ir.VectorType(ir.IntType(8), width)))
     load.align = 1
     return load
 
 
 def _compare(builder: Any, how: str, vector: Any, byte: int) -> Any:
-    return builder.icmp_unsigned(how, vector, ir.Constant(vector.type, [byte] * WIDTH))
+    return builder.icmp_unsigned(how, vector, ir.Constant(vector.type, [byte] * vector.type.count))
 
 
 def _bits_of(builder: Any, mask: Any) -> Any:
-    return builder.zext(builder.bitcast(mask, ir.IntType(WIDTH)), ir.IntType(64))
+    bits = builder.bitcast(mask, ir.IntType(mask.type.count))
+    return builder.zext(bits, ir.IntType(64)) if mask.type.count < BLOCK else bits
+
+
+def _mark_ends(width: int) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        vector = _load_vector(builder, args[0], width)
+        quotes, slashes = (_compare(builder, "==", vector, ord(mark)) for mark in ('"', "\\"))
+        controls = _compare(builder, "<", vector, ord(" "))
+        return _bits_of(builder, builder.or_(builder.or_(quotes, slashes), controls))
+
+    return generate
 
 
 @intrinsic
@@ -193,12 +204,32 @@ def mark_ends(typing_context: Any, address: Any) -> Any:
 
     Bit 0 is the first byte. These are the bytes at which plain text within a JSON string ends.
     """
+    return types.int64(types.int64), _mark_ends(WIDTH)
+
+
+@intrinsic
+def mark_block(typing_context: Any, address: Any) -> Any:
+    """The same of 64 bytes."""
+    return types.int64(types.int64), _mark_ends(BLOCK)
+
+
+@intrinsic
+def is_other_vector(typing_context: Any, left: Any, right: Any) -> Any:
+    """Whether the 32 bytes at two addresses differ; 0 if they do not."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        vector = _load_vector(builder, args[0])
-        quotes, slashes = (_compare(builder, "==", vector, ord(mark)) for mark in ('"', "\\"))
-        controls = _compare(builder, "<", vector, ord(" "))
-        return _bits_of(builder, builder.or_(builder.or_(quotes, slashes), controls))
+        vectors = (_load_vector(builder, address) for address in args)
+        return _bits_of(builder, builder.icmp_unsigned("!=", *vectors))
+
+    return types.int64(types.int64, types.int64), generate
+
+
+@intrinsic
+def count_ones(typing_context: Any, bits: Any) -> Any:
+    """How many bits are set."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.ctpop(args[0])
 
     return types.int64(types.int64), generate
 
@@ -225,10 +256,10 @@ def mark_beyond_ascii(typing_context: Any, address: Any) -> Any:
 
 @intrinsic
 def count_trailing_zeros(typing_context: Any, bits: Any) -> Any:
-    """Index of the lowest set bit; ``bits`` must not be 0."""
+    """Index of the lowest set bit; 64 for none."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
 
     return types.int64(types.int64), generate
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.flatten.kernels.interning import has_room, intern_bytes
+from pipeline.flatten.kernels.interning import has_room, intern_bytes, is_entry
 from pipeline.flatten.kernels.memory import (
     as_state,
     compiled,
@@ -55,12 +55,22 @@ _MARKER, _MARKER_LENGTH = constant(f'"{MARKER}"'.encode()), len(MARKER) + 2
 
 
 @compiled
+def _intern_code(state: Any, place: Any, column: Any, at: Any, meta: Any) -> Any:
+    """Code of a value: most often that of the row before, which nothing need be hashed to see."""
+    if state.row > 0:
+        before = item(state.code, place - 1)
+        if before > 0 and is_entry(state.interner, before - 1, at, meta):
+            return before
+    return intern_bytes(state.interner, at, meta >> 2, meta, column) + 1
+
+
+@compiled
 def _set_value(state: Any, target: Any, at: Any, meta: Any) -> Any:
     """Put a place into a column of the row that is still null."""
     if target >= CODE_TARGET:
         place = (target - CODE_TARGET) * state.row_count + state.row
         if item(state.code, place) == 0:
-            put(state.code, place, intern_bytes(state.interner, at, meta >> 2, meta, target - CODE_TARGET) + 1)
+            put(state.code, place, _intern_code(state, place, target - CODE_TARGET, at, meta))
         return
     place = target * state.row_count + state.row
     if item(state.view_meta, place) == 0:

@@ -15,10 +15,13 @@ from typing import Any
 import numpy as np
 
 from pipeline.flatten.json_tree import PLAIN_DEPTH
+from pipeline.flatten.kernels.marks import mark_record
 from pipeline.flatten.kernels.memory import (
+    WIDTH,
     compiled,
     entry_point,
     equal_bytes,
+    is_other_vector,
     item,
     load8,
     load64,
@@ -35,10 +38,19 @@ from pipeline.flatten.kernels.secrets import (
 from pipeline.flatten.kernels.tokens import end_number, end_string, end_word, skip_space
 from pipeline.flatten.state import (
     ARRAY,
+    EDGE_BIT,
+    EDGE_CHILD,
+    EDGE_HASH,
+    EDGE_KEY,
+    EDGE_LENGTH,
+    EDGE_NODE,
+    EDGE_SLOT,
+    EDGE_WORDS,
     ESCAPED,
     FALSE,
     FIRST_KEY,
     IS_OBJECT,
+    KNOWN_KEYS,
     LEVEL_WORDS,
     MANY,
     MAX_KEYS,
@@ -84,17 +96,15 @@ def hash_key(at: Any, length: Any, node: Any) -> Any:
 
 @compiled
 def find_edge(state: Any, hashed: Any, node: Any, at: Any, length: Any) -> Any:
-    """Entry of the trie for a key, or -1."""
-    entry = hashed & state.trie_mask
-    while item(state.trie_node, entry):
-        if (
-            item(state.trie_hash, entry) == hashed
-            and item(state.trie_node, entry) == node
-            and item(state.trie_length, entry) == length
-        ):
-            return entry if equal_bytes(item(state.trie_key, entry), at, length) else -1
-        entry = (entry + 1) & state.trie_mask
-    return -1
+    """Address of the edge of the trie for a key, or 0."""
+    place = hashed & state.trie_mask
+    while True:
+        edge = state.trie + 8 * EDGE_WORDS * place
+        if item(edge, EDGE_NODE) == 0:
+            return 0
+        if item(edge, EDGE_HASH) == hashed and item(edge, EDGE_NODE) == node and item(edge, EDGE_LENGTH) == length:
+            return edge if equal_bytes(item(edge, EDGE_KEY), at, length) else 0
+        place = (place + 1) & state.trie_mask
 
 
 @compiled
@@ -114,6 +124,16 @@ def memo_bucket(at: Any) -> Any:
 
 
 @compiled
+def _equal_texts(left: Any, right: Any, length: Any) -> Any:
+    """Whether two texts of at least ``WIDTH`` bytes are the same; the last vector overlaps the one before."""
+    last = length - WIDTH
+    for at in range(0, last, WIDTH):
+        if is_other_vector(left + at, right + at):
+            return False
+    return is_other_vector(left + last, right + last) == 0
+
+
+@compiled
 def recall_identity(state: Any, at: Any, limit: Any) -> Any:
     """Entry of an identity that begins at ``at`` byte for byte as one seen before, or -1.
 
@@ -124,7 +144,7 @@ def recall_identity(state: Any, at: Any, limit: Any) -> Any:
     first = memo_bucket(at) * MEMO_WAYS
     for entry in range(first, first + MEMO_WAYS):
         length = item(state.memo_length, entry)
-        if length and at + length <= limit and equal_bytes(item(state.memo_at, entry), at, length):
+        if length and at + length <= limit and _equal_texts(item(state.memo_at, entry), at, length):
             return entry
     return -1
 
@@ -132,7 +152,7 @@ def recall_identity(state: Any, at: Any, limit: Any) -> Any:
 @compiled
 def remember_identity(state: Any, at: Any, length: Any, code: Any, limit: Any) -> Any:
     """Put an identity into the memo, in place of the oldest of its bucket."""
-    if at + MEMO_REACH > limit:
+    if at + MEMO_REACH > limit or length < WIDTH:
         return
     bucket = memo_bucket(at)
     turn = item(state.memo_turn, bucket)
@@ -140,6 +160,7 @@ def remember_identity(state: Any, at: Any, length: Any, code: Any, limit: Any) -
     put(state.memo_turn, bucket, (turn + 1) % MEMO_WAYS)
     put(state.memo_at, entry, at)
     put(state.memo_length, entry, length)
+    put(state.memo_marks, entry, state.identity_marks)
     put(state.memo_code, entry, code)
 
 
@@ -175,11 +196,22 @@ def _keep_secret(state: Any, at: Any, end: Any) -> Any:
 
 
 @compiled
+def _pass_marks(marks: Any, place: Any, at: Any) -> Any:
+    """Number of the first mark that is not before ``at``: white space between tokens has marks too."""
+    while item(marks, place) < at:
+        place += 1
+    return place
+
+
+@compiled
 def scan_record(state: Any, start: Any, end: Any, limit: Any, has_hint: Any) -> Any:
     """Fill the slots of the record at ``start``; returns the identity's code (-1: scanned), or -2 if it is odd."""
+    marks = state.marks
+    if mark_record(start, end, limit, marks) < 0:
+        return -2
     _begin_scan(state)
-    identity, level, top = -1, 0, 0
-    node, slot, value_at, is_object, first, is_first = 1, -1, start, 1, 0, 1
+    identity, identity_place, level, top, place = -1, 0, 0, 0, 0
+    node, slot, value_at, is_object, first, is_first, known_keys = 1, -1, start, 1, 0, 1, 0
     at = start + 1
     while at < end:  # a record that does not close where it should may not run away over the others
         at = skip_space(at)
@@ -190,6 +222,8 @@ def scan_record(state: Any, start: Any, end: Any, limit: Any, has_hint: Any) -> 
             at += 1
             if slot >= 0:
                 set_slot(state, slot, value_at, at, OBJECT if is_object else ARRAY)
+                if slot == state.identity_slot:
+                    state.identity_marks = place - identity_place
             top = first
             if level == 0:
                 return identity if at == end else -2
@@ -197,6 +231,7 @@ def scan_record(state: Any, start: Any, end: Any, limit: Any, has_hint: Any) -> 
             base = state.stack + 8 * LEVEL_WORDS * level
             node, slot, value_at = item(base, NODE), item(base, SLOT), item(base, START)
             is_object, first, is_first = item(base, IS_OBJECT), item(base, FIRST_KEY), 0
+            known_keys = item(base, KNOWN_KEYS)
             continue
         if is_first == 0:
             if byte != _COMMA:
@@ -209,37 +244,50 @@ def scan_record(state: Any, start: Any, end: Any, limit: Any, has_hint: Any) -> 
             if byte != _QUOTE:
                 return -2
             child, child_slot = 0, -1
-            key_end = end_string(at + 1, limit)
-            if key_end <= 0 or key_end + 8 > limit:
+            place = _pass_marks(marks, place, at)
+            found = end_string(marks, place + 1, limit)
+            if found < 0:
                 return -2
+            key_end = item(marks, found >> 1)
+            if found & 1 or item(marks, place) != at or key_end + 8 > limit:
+                return -2
+            place = (found >> 1) + 1
             length = key_end - at - 1
             hashed = hash_key(at + 1, length, node)
-            if is_repeated(state.seen, first, top, hashed) or top - first >= MAX_SIBLINGS or top >= MAX_KEYS - 1:
-                return -2
-            put(state.seen, top, hashed)
-            top += 1
+            bit = 0
+            if node:
+                edge = find_edge(state, hashed, node, at + 1, length)
+                if edge:
+                    child, child_slot, bit = item(edge, EDGE_CHILD), item(edge, EDGE_SLOT), item(edge, EDGE_BIT)
+                elif level == 0:
+                    return -2  # a member without a column
+            if bit:
+                if known_keys & bit:
+                    return -2
+                known_keys |= bit
+            else:
+                if is_repeated(state.seen, first, top, hashed) or top - first >= MAX_SIBLINGS or top >= MAX_KEYS - 1:
+                    return -2
+                put(state.seen, top, hashed)
+                top += 1
             if length >= 13 and (load64(key_end - 8) | FOLD) == ASSERTION_TAIL:
                 return -2
             if has_hint:
                 secret = judge_key(at + 1, length)
                 state.session_count += secret == SESSION_KEY
-            if node:
-                entry = find_edge(state, hashed, node, at + 1, length)
-                if entry >= 0:
-                    child, child_slot = item(state.trie_child, entry), item(state.trie_slot, entry)
-                elif level == 0:
-                    return -2  # a member without a column
             at = skip_space(key_end + 1)
             if load8(at) != _COLON:
                 return -2
             at = skip_space(at + 1)
             byte = load8(at)
         if byte == _QUOTE:
-            closing = end_string(at + 1, limit)
-            if closing == 0:
+            place = _pass_marks(marks, place, at)
+            found = end_string(marks, place + 1, limit)
+            if found < 0 or item(marks, place) != at:
                 return -2
-            kind = STRING if closing > 0 else ESCAPED
-            closing = abs(closing)
+            kind = ESCAPED if found & 1 else STRING
+            closing = item(marks, found >> 1)
+            place = (found >> 1) + 1
             if secret != PLAIN_KEY and not _keep_secret(state, at, closing + 1):
                 return -2
             if child_slot >= 0:
@@ -249,11 +297,14 @@ def scan_record(state: Any, start: Any, end: Any, limit: Any, has_hint: Any) -> 
             if secret != PLAIN_KEY or level + 2 > PLAIN_DEPTH:
                 return -2
             if child_slot == state.identity_slot:
+                place = _pass_marks(marks, place, at)
+                identity_place = place
                 known = recall_identity(state, at, limit)
                 if known >= 0:
                     identity = item(state.memo_code, known)
                     set_slot(state, child_slot, at, at + item(state.memo_length, known), OBJECT)
                     at += item(state.memo_length, known)
+                    place += item(state.memo_marks, known)
                     continue
             base = state.stack + 8 * LEVEL_WORDS * level
             put(base, NODE, node)
@@ -261,9 +312,10 @@ def scan_record(state: Any, start: Any, end: Any, limit: Any, has_hint: Any) -> 
             put(base, START, value_at)
             put(base, IS_OBJECT, is_object)
             put(base, FIRST_KEY, first)
+            put(base, KNOWN_KEYS, known_keys)
             level += 1
             is_object, is_first = (1 if byte == _OPEN_OBJECT else 0), 1
-            node, slot, value_at, first = child, child_slot, at, top
+            node, slot, value_at, first, known_keys = child, child_slot, at, top, 0
             at += 1
         elif byte == _T or byte == _F or byte == _N:
             stop = end_word(at)

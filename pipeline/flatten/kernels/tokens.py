@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.flatten.kernels.memory import WIDTH, compiled, count_trailing_zeros, load8, mark_ends
+from pipeline.flatten.kernels.memory import WIDTH, compiled, count_trailing_zeros, item, load8, mark_ends
 
 PLAIN_DIGITS = 18
 """Integers of more digits may not fit 64 bits; fractions of more are looked at as well."""
@@ -85,25 +85,24 @@ def _end_escape(at: Any, limit: Any) -> Any:
 
 
 @compiled
-def end_string(at: Any, limit: Any) -> Any:
-    """End of the string whose first character is at ``at``.
+def end_string(marks: Any, place: Any, limit: Any) -> Any:
+    """Find the end of a string.
 
-    Returns the address of its closing quote, negated if it holds a backslash; 0 if it is odd or does not end.
+    ``place`` is the number of the mark behind its opening quote. Returns the number of the mark that closes it,
+    doubled, and 1 more if the string holds a backslash; -1 if it is odd or does not end.
     """
-    at = find_end(at, limit)
-    if at >= limit:
-        return 0
+    at = item(marks, place)
     if load8(at) == _QUOTE:
-        return at
+        return place * 2
     while load8(at) == _SLASH:
-        at = _end_escape(at, limit)
-        if at == 0 or at >= limit:
-            return 0
-        if load8(at) != _QUOTE and load8(at) != _SLASH:
-            at = find_end(at, limit)
-            if at >= limit:
-                return 0
-    return -at if load8(at) == _QUOTE else 0
+        after = _end_escape(at, limit)
+        if after == 0:
+            return -1
+        place += 1
+        while item(marks, place) < after:
+            place += 1
+        at = item(marks, place)
+    return place * 2 + 1 if load8(at) == _QUOTE else -1
 
 
 @compiled
