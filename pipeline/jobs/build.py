@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -76,6 +77,7 @@ def build_lake(
     snapshot: str | os.PathLike[str] | None = None,
     journals: Sequence[Path] = (),
     progress: Progress | None = None,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> BuildReport:
     """Build every model over the lake's newest version; only what changed is made again.
 
@@ -87,6 +89,7 @@ def build_lake(
         snapshot: a saved ``aws iam get-account-authorization-details``, kept in the lake for later builds.
         journals: apply journals whose calls are one's own remediation; kept in the lake for later builds.
         progress: hears which model is being built.
+        meanwhile: called once, when every model is in place and audited, while their copy for other clients is made.
 
     Returns:
         What was done.
@@ -105,14 +108,19 @@ def build_lake(
     params = model_params(settings.detection, since=since, until=until)
     with hold_build_lock(lake, progress), open_scratch(lake) as scratch:
         lake.complete_batches()
-        report = _build_models(lake, params, given, scratch, progress)
+        report = _build_models(lake, params, given, scratch, progress, meanwhile)
         if given is not None:
             keep_snapshot(lake, given)
     return report
 
 
 def _build_models(
-    lake: Lake, params: Mapping[str, Any], given: AccountSnapshot | None, scratch: Path, progress: Progress
+    lake: Lake,
+    params: Mapping[str, Any],
+    given: AccountSnapshot | None,
+    scratch: Path,
+    progress: Progress,
+    meanwhile: Callable[[], None],
 ) -> BuildReport:
     """Build, audit, publish the marts, and only then remember that it was done."""
     folder = sql_folder()
@@ -138,18 +146,14 @@ def _build_models(
             on_news=stages.prepare,
         )
         result = build.run()
-        clock.begin("audits")
-        for name, (sql, path) in load_audits(folder).items():
-            run_audit(connection, name, sql, path)
-        clock.end("audits")
-        clock.begin(MARTS_FILE)
-        marts = [model for model in models if is_mart(model)]
-        if _marts_are_stale(lake, result, marts):
-            write_marts(connection, marts, scratch / MARTS_FILE)
-            _publish(lake, scratch / MARTS_FILE)
-        build.remember()
-        clock.end(MARTS_FILE)
-    clock.stop()
+        _run_audits(build, folder, clock)
+        with ThreadPoolExecutor(1, thread_name_prefix="marts") as pool:
+            publishing = pool.submit(_publish_marts, lake, build, scratch, clock)
+            try:
+                meanwhile()
+            finally:
+                publishing.result()
+                build.remember()
     progress.finish(_STAGE)
     return BuildReport(
         batch_number=inputs.batch_number,
@@ -158,6 +162,23 @@ def _build_models(
         models_unchanged=tuple(sorted(result.unchanged)),
         timings_seconds=clock.seconds,
     )
+
+
+def _run_audits(build: Build, folder: Path, clock: _Clock) -> None:
+    clock.begin("audits")
+    for name, (sql, path) in load_audits(folder).items():
+        run_audit(build.connection, name, sql, path)
+    clock.end("audits")
+
+
+def _publish_marts(lake: Lake, build: Build, scratch: Path, clock: _Clock) -> None:
+    clock.begin(MARTS_FILE)
+    marts = [model for model in build.models if is_mart(model)]
+    if _marts_are_stale(lake, build.result, marts):
+        write_marts(build.connection, marts, scratch / MARTS_FILE)
+        _publish(lake, scratch / MARTS_FILE)
+    clock.end(MARTS_FILE)
+    clock.stop()
 
 
 def _marts_are_stale(lake: Lake, result: BuildResult, marts: list[Model]) -> bool:

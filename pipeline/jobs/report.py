@@ -192,8 +192,7 @@ def _describe_run(
     timings_seconds: Mapping[str, float],
     peak_rss_bytes: int,
 ) -> dict[str, Any]:
-    looked = looked_at(ledger)
-    regions = _list_regions(lake) if looked.column("region").null_count else None
+    regions = _list_regions(lake) if _has_events_of_unknown_region(ledger) else None
     coverage = summarise_coverage(ledger, event_regions=regions, hours=hours)
     if ingest is not None and ingest.verification_problem:
         coverage["verification_problem"] = ingest.verification_problem
@@ -211,6 +210,12 @@ def _describe_run(
         peak_rss_bytes=peak_rss_bytes,
         failed=list(ingest.failed) if ingest else [],
     )
+
+
+def _has_events_of_unknown_region(ledger: pa.Table) -> bool:
+    """Whether events came from archives whose keys name no region; a stray file that held none does not count."""
+    kept = pc.fill_null(pc.greater(ledger.column("record_kept_count"), 0), False)
+    return bool(looked_at(ledger.filter(kept)).column("region").null_count)
 
 
 def _list_regions(lake: Lake) -> set[tuple[str | None, str | None]]:

@@ -172,12 +172,18 @@ def _build_and_report(
     clock: _Clock,
     ingest: IngestReport,
 ) -> RunOutcome:
+    outcomes: list[RunOutcome] = []
     with ThreadPoolExecutor(1, thread_name_prefix="templates") as pool:
         templates = pool.submit(prepare_templates, show_keys=request.show_keys)
-        build_lake(request.lake, settings, journals=request.journals, progress=progress)
-        templates.result()
-    clock.mark("build")
-    return _report(request, settings, progress, started_at, clock, ingest)
+
+        def report() -> None:
+            """Told once every model is in place: what is left of the build goes on beside it."""
+            templates.result()
+            clock.mark("build")
+            outcomes.append(_report(request, settings, progress, started_at, clock, ingest))
+
+        build_lake(request.lake, settings, journals=request.journals, progress=progress, meanwhile=report)
+    return outcomes[0]
 
 
 def _report(

@@ -104,6 +104,23 @@ def test_a_second_build_has_nothing_to_do(built: Path, one_worker: Settings) -> 
     }
 
 
+def test_the_report_is_told_when_every_model_is_in_place(archives: Path, tmp_path: Path, one_worker: Settings) -> None:
+    """All are stored then; a report that fails fails the job, and the next build still finds nothing to do."""
+    lake = tmp_path / "lake"
+    ingest_sources([str(archives)], lake, one_worker)
+    stored: list[list[str]] = []
+
+    def report() -> None:
+        stored.append(open_job_lake(lake, one_worker).list_models())
+        raise UsageError("cannot write the report")
+
+    with pytest.raises(UsageError, match="cannot write the report"):
+        build_lake(str(lake), one_worker, meanwhile=report)
+    assert (lake / "policytrail.duckdb").is_file()
+    assert stored == [sorted(set(open_job_lake(lake, one_worker).list_models()) - UNSTABLE)]
+    assert build_lake(str(lake), one_worker).rows_written == {}
+
+
 def test_the_marts_are_a_database_of_their_own(built: Path, tmp_path: Path) -> None:
     """``policytrail.duckdb`` holds tables that another client reads, wherever it lies."""
     moved = tmp_path / "elsewhere.duckdb"

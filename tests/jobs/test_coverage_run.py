@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.jobs import report
 from pipeline.jobs.run import RunRequest, run_once
 from pipeline.settings import Settings
 from tests.signed_corpus import ACCOUNTS, REGIONS, SignedCorpus, make_corpus, walk
@@ -97,3 +98,13 @@ def test_without_the_region_of_iam_the_page_opens_with_that(tmp_path: Path, with
     for found in re.finditer("No findings", told.words):
         assert "IAM activity was not seen" in told.words[found.start() : found.start() + 60]
     assert "What was looked at: 2 accounts and 1 region: 20 archives" in told.words
+
+
+def test_a_stray_file_says_nothing_about_regions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The events are asked for their regions where an archive's key names none, not for a file without events."""
+    told = run_over(drop_digests(make_corpus(hours=2)), tmp_path)
+    monkeypatch.setattr(report, "_list_regions", lambda lake: pytest.fail("the events were read"))
+    (tmp_path / "bucket" / "notes.json").write_text("{}")
+    again = run_over(drop_digests(make_corpus(hours=2)), tmp_path)
+    assert {row["region"] for row in again.coverage["accounts"]} == {None, *REGIONS}
+    assert again.coverage["iam_visible"] == told.coverage["iam_visible"]
