@@ -15,6 +15,7 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from typing import Protocol
 
 import pyarrow as pa
@@ -54,6 +55,9 @@ class Verifier(Protocol):
 
 _LISTING, _READING, _COUNTING = "listing", "reading", "counting"
 _LOCAL_COUNT_ROWS = 200_000
+
+Counting = tuple[list[tuple[list[str], list[str], int]], list[Callable[[], int]]]
+"""What is counted, by date: new files, files of before, rows of both; and how to get each answer."""
 
 
 def ingest_sources(
@@ -122,6 +126,7 @@ class _IngestRun:
         self.seconds: dict[str, float] = {}
         self.retries: dict[tuple[str, str], Retry] = {}
         self.deferred = 0
+        self.counting: Counting | None = None
 
     def begin(self, lake: Lake, sources: Sequence[Source], executor: Executor | None) -> None:
         """Look at the lake before anything is read: known objects, and the files that each date has."""
@@ -201,6 +206,7 @@ class _IngestRun:
                 again += self._commit(batch)
                 batch = []
         if batch:
+            self.counting = self._begin_counting([result for _, result in batch])  # workers are idle from now on
             again += self._commit(batch)
         return again
 
@@ -255,23 +261,35 @@ class _IngestRun:
             if outcome.batch_number is not None:
                 self.last_batch = outcome.batch_number
 
+    def _begin_counting(self, results: Sequence[TaskResult] = ()) -> Counting:
+        """Let workers count the new events of each date, as if these results were committed already."""
+        added = {day: [item.path for item in files] for day, files in self.tally.added.items()}
+        rows = {day: sum(item.rows for item in files) for day, files in self.tally.added.items()}
+        for item in (item for result in results for item in result.part.events):
+            day = item.partition["event_date"]
+            added.setdefault(day, []).append(item.path)
+            rows[day] = rows.get(day, 0) + item.rows
+        earlier = {day: self.before.get(day, []) for day in added}
+        asked = [
+            (sorted(paths), [path for path, _ in earlier[day]], rows[day] + sum(count for _, count in earlier[day]))
+            for day, paths in added.items()
+        ]
+        asked.sort(key=lambda item: (-item[2], item[0]))  # the longest first, so that workers end together
+        calls = [partial(count_new_events, self.lake.location, *paths, rows=count) for *paths, count in asked]
+        if sum(count for *_, count in asked) < _LOCAL_COUNT_ROWS:
+            return asked, list(calls)
+        return asked, [self.pool.call(call).result for call in calls]
+
     def count_distinct(self) -> int:
         """Events of this run that the lake did not have before it, over the dates that it touched."""
         with self.timed(_COUNTING), self.stage(_COUNTING, len(self.tally.added), "dates"):
-            asked = []
-            for day, files in sorted(self.tally.added.items()):
-                earlier = self.before.get(day, [])
-                rows = sum(item.rows for item in files) + sum(count for _, count in earlier)
-                asked.append(([item.path for item in files], [path for path, _ in earlier], rows))
-            asked.sort(key=lambda item: -item[2])  # the longest first, so that workers end together
-            total, is_little = 0, sum(rows for *_, rows in asked) < _LOCAL_COUNT_ROWS
-            location, call = self.lake.location, self.pool.call
-            waiting = [] if is_little else [call(count_new_events, location, *paths, rows=n) for *paths, n in asked]
-            for number, (added, earlier_paths, rows) in enumerate(asked):
-                if is_little:
-                    total += count_new_events(location, added, earlier_paths, rows=rows)
-                else:
-                    total += waiting[number].result()
+            asked, answers = self._begin_counting() if self.counting is None else self.counting
+            committed = sorted(item.path for files in self.tally.added.values() for item in files)
+            if sorted(path for paths, *_ in asked for path in paths) != committed:  # a part of the last batch was not
+                _, answers = self._begin_counting()
+            total = 0
+            for answer in answers:
+                total += answer()
                 self.progress.advance(_COUNTING)
             return total
 

@@ -10,7 +10,7 @@ somebody provokes to collide costs time, never the count.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -98,21 +98,33 @@ def _hash_keys(table: pa.Table) -> Hashes:
     accounts = pc.dictionary_encode(table.column("recipient_account_id").combine_chunks())
     salts = [int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") for text in _texts(accounts)]
     hashes: Hashes = np.array(salts, dtype=np.uint64)[accounts.indices.to_numpy()]
-    ids = table.column("event_id").combine_chunks()
-    _, offsets, data = ids.buffers()
-    edges = np.frombuffer(offsets, dtype=np.int32, count=len(ids) + 1, offset=4 * ids.offset).astype(np.int64)
+    for words in _read_words(table.column("event_id").combine_chunks()):
+        hashes = (hashes ^ words) * _MIX
+        hashes ^= hashes >> _FOLD
+    return hashes
+
+
+def _read_words(texts: pa.Array) -> Iterator[Hashes]:
+    """Words of each text that with its length make it: five for any of up to 40 bytes, of a longer one not all."""
+    _, offsets, data = texts.buffers()
+    edges = np.frombuffer(offsets, dtype=np.int32, count=len(texts) + 1, offset=4 * texts.offset).astype(np.int64)
     starts, lengths = edges[:-1], np.diff(edges)
+    shortest, longest = int(lengths.min()), int(lengths.max())
+    if shortest == longest >= _WORD:  # as good as always: UUIDs, one behind the other
+        for offset in (*(min(offset, longest - _WORD) for offset in _OFFSETS), longest - _WORD):
+            at = int(starts[0]) + offset
+            yield np.ndarray(len(texts), dtype="<u8", buffer=data, offset=at, strides=(longest,)).astype(np.uint64)
+        yield lengths.astype(np.uint64)
+        return
     text = np.frombuffer(bytes(data or b"") + bytes(_WORD), dtype=np.uint8)
     words = np.ndarray((len(text) - _WORD + 1,), dtype="<u8", buffer=text, strides=(1,))
     last = np.maximum(lengths - _WORD, 0)
     # The bytes beyond an id that is shorter than a word belong to its neighbour.
     masks = np.uint64(2**64 - 1) >> (_WORD * np.maximum(_WORD - lengths, 0)).clip(0, 63).astype(np.uint64)
     masks[lengths == 0] = 0
-    for offset in (*_OFFSETS, None):
-        places = starts + (last if offset is None else np.minimum(offset, last))
-        hashes = (hashes ^ (words[places] & masks)) * _MIX
-        hashes ^= hashes >> _FOLD
-    return hashes ^ lengths.astype(np.uint64)
+    for offset in (*_OFFSETS, longest):
+        yield words[starts + np.minimum(offset, last)] & masks
+    yield lengths.astype(np.uint64)
 
 
 def _texts(encoded: pa.DictionaryArray) -> list[str]:
