@@ -6,15 +6,16 @@ meaning.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.flatten.gather import gather_booleans, gather_codes, gather_places, measure_places
+from pipeline.flatten.gather import gather_places, measure_places
 
 Order = npt.NDArray[np.int64]
+_TRUE = 2
 _MOST_BYTES = 2**31 - 1
 """What 32-bit offsets can reach."""
 
@@ -55,26 +56,32 @@ def encode_distinct(values: pa.Array) -> tuple[pa.Array, npt.NDArray[np.int32]]:
 
 
 def dictionary_array(
-    order: Order, codes: npt.NDArray[np.int64], local: npt.NDArray[np.int32], dictionary: pa.Array
+    codes: npt.NDArray[np.integer[Any]], local: npt.NDArray[np.int32], dictionary: pa.Array
 ) -> pa.Array:
-    """Codes of the rows in ``order`` as a dictionary array; ``local`` turns a code into a place in ``dictionary``."""
-    indices = np.empty(len(order), dtype=np.int32)
-    validity = _bits(len(order))
-    nulls = gather_codes(order, codes, local, indices, validity)
+    """Codes of rows as a dictionary array; ``local`` turns a code into a place in ``dictionary``, or -1 for null."""
     kind = pa.dictionary(pa.int32(), pa.string())
-    if nulls == len(order):
-        return pa.nulls(len(order), kind)
-    buffers = [pa.py_buffer(validity) if nulls else None, pa.py_buffer(indices)]
-    coded = pa.Array.from_buffers(pa.int32(), len(order), buffers, nulls)
+    if not len(dictionary):
+        return pa.nulls(len(codes), kind)
+    indices = local[codes]
+    is_null = indices < 0
+    nulls = int(np.count_nonzero(is_null))
+    if nulls == len(codes):
+        return pa.nulls(len(codes), kind)
+    indices[is_null] = 0
+    buffers = [_bits_of(~is_null) if nulls else None, pa.py_buffer(indices)]
+    coded = pa.Array.from_buffers(pa.int32(), len(codes), buffers, nulls)
     return pa.DictionaryArray.from_arrays(coded, dictionary, safe=False)
 
 
-def boolean_array(order: Order, values: npt.NDArray[np.int8]) -> pa.Array:
-    """Bytes (0 null, 1 false, 2 true) of the rows in ``order``."""
-    bits, validity = _bits(len(order)), _bits(len(order))
-    nulls = gather_booleans(order, values, bits, validity)
-    buffers = [pa.py_buffer(validity) if nulls else None, pa.py_buffer(bits)]
-    return pa.Array.from_buffers(pa.bool_(), len(order), buffers, nulls)
+def boolean_array(values: npt.NDArray[np.int8]) -> pa.Array:
+    """Bytes of rows: 0 null, 1 false, 2 true."""
+    nulls = len(values) - int(np.count_nonzero(values))
+    buffers = [_bits_of(values != 0) if nulls else None, _bits_of(values == _TRUE)]
+    return pa.Array.from_buffers(pa.bool_(), len(values), buffers, nulls)
+
+
+def _bits_of(flags: npt.NDArray[np.bool_]) -> pa.Buffer:
+    return pa.py_buffer(np.packbits(flags, bitorder="little"))
 
 
 def instant_array(times: npt.NDArray[np.int64], is_null: npt.NDArray[np.bool_] | None = None) -> pa.Array:

@@ -61,6 +61,7 @@ class BatchMaker:
         self._join_denials()
         arena = self._settle()
         self._order = self._sort()
+        self._callers_of = self._columns.identity[self._order]
         made = self._make_columns()
         del arena  # every place has been copied by now
         columns = [made[name] for name in EVENTS.names]
@@ -161,7 +162,7 @@ class BatchMaker:
         for number, column in enumerate(DICTIONARY_COLUMNS):
             made[column] = self._coded(number, column)
         for number, column in enumerate(BOOLEAN_COLUMNS):
-            made[column] = boolean_array(self._order, self._columns.boolean[number])
+            made[column] = boolean_array(self._columns.boolean[number][self._order])
         made |= self._identity_columns()
         made |= self._provenance_columns()
         made |= self._derived_columns(made)
@@ -180,7 +181,7 @@ class BatchMaker:
         dictionary, places = encode_distinct(pa.concat_arrays([texts.cast(pa.string()), extra]))
         local = np.full(count + 1 + self._extra_count, -1, dtype=np.int32)
         local[codes] = places
-        return dictionary_array(self._order, self._columns.code[number], local, dictionary)
+        return dictionary_array(self._columns.code[number][self._order], local, dictionary)
 
     def _instants(self, number: int, codes: Order, instants: Sequence[object]) -> pa.Array:
         """A column of interned times."""
@@ -196,7 +197,6 @@ class BatchMaker:
         """Columns of ``userIdentity``: each distinct identity was read once, rows refer to it."""
         identities, extra = self._filler.identities, self._extra_identities
         count = identities.count
-        codes = self._columns.identity
         texts = Places(identities.at[:count], identities.meta[:count])
         made = {"user_identity": self._identity_text("user_identity", texts)}
         for number, (column, kind) in enumerate(get_layout().identity):
@@ -204,10 +204,10 @@ class BatchMaker:
             extras = [row[column] for row in extra]
             if kind == "bool":
                 values = np.concatenate([[0], meta, [_boolean_byte(value) for value in extras]]).astype(np.int8)
-                made[column] = boolean_array(self._order, values[codes])
+                made[column] = boolean_array(values[self._callers_of])
             elif kind == "time":
                 pairs = [0 if value is None else value * 2 + 1 for value in extras]
-                instants = np.concatenate([[0], meta, pairs]).astype(np.int64)[codes[self._order]]
+                instants = np.concatenate([[0], meta, pairs]).astype(np.int64)[self._callers_of]
                 made[column] = instant_array(instants >> 1, instants == 0)
             else:
                 places = Places(self._columns.identity_at[number][:count], meta)
@@ -220,10 +220,10 @@ class BatchMaker:
         texts = pa.concat_arrays([places.gather(np.arange(count)), extra])
         dictionary, places_of = encode_distinct(texts)
         local = np.concatenate([np.array([-1], dtype=np.int32), places_of])
-        return dictionary_array(self._order, self._columns.identity, local, dictionary)
+        return dictionary_array(self._callers_of, local, dictionary)
 
     def _provenance_columns(self) -> dict[str, pa.Array]:
-        archive_of = self._filler.archive_of
+        archive_of = self._filler.archive_of[self._order]
         refs = [records.archive for records in self._archives]
         made = {}
         for column, values in (
@@ -232,7 +232,7 @@ class BatchMaker:
             ("archive_sha256", [ref.sha256 for ref in refs]),
         ):
             dictionary, local = encode_distinct(pa.array(values, type=pa.string()))
-            made[column] = dictionary_array(self._order, archive_of, local, dictionary)
+            made[column] = dictionary_array(archive_of, local, dictionary)
         indexes = np.concatenate([records.indexes for records in self._archives]) if refs else self._order
         made["record_index"] = pa.array(indexes[self._order].astype(np.int32))
         made["record_sha256"] = self._hashes()
@@ -283,7 +283,7 @@ class BatchMaker:
     def _callers(self) -> Order:
         """A number for each row's identity and account together."""
         accounts = self._columns.code[DICTIONARY_COLUMNS.index("recipient_account_id")][self._order]
-        numbers: Order = self._columns.identity[self._order] * (int(accounts.max(initial=0)) + 1) + accounts
+        numbers: Order = self._callers_of * (int(accounts.max(initial=0)) + 1) + accounts
         return numbers
 
 

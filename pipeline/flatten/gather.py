@@ -31,20 +31,6 @@ def gather_places(
     return call("gather_places", _words(order), len(order), *addresses, address(validity, np.uint8))
 
 
-def gather_codes(
-    order: Words, codes: Words, local: npt.NDArray[np.int32], indices: npt.NDArray[np.int32], validity: Bits
-) -> int:
-    """Codes to dictionary indices: code c becomes ``local[c]``, -1 is null; returns how many are null."""
-    addresses = (_words(codes), address(local, np.int32), address(indices, np.int32), address(validity, np.uint8))
-    return call("gather_codes", _words(order), len(order), *addresses)
-
-
-def gather_booleans(order: Words, values: npt.NDArray[np.int8], bits: Bits, validity: Bits) -> int:
-    """Bytes (0 null, 1 false, 2 true) to Arrow's bits; returns how many are null."""
-    addresses = (address(values, np.int8), address(bits, np.uint8), address(validity, np.uint8))
-    return call("gather_booleans", _words(order), len(order), *addresses)
-
-
 def leading_bytes(rows: Words, at: Words, meta: Words, keys: npt.NDArray[np.uint64]) -> None:
     """First eight bytes of each place as a number that sorts as they do."""
     call("leading_bytes", _words(rows), len(rows), _words(at), _words(meta), address(keys, np.uint64))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.flatten.kernels.memory import compiled, copy_bytes, entry_point, item, item32, load8, put, put32, store8
+from pipeline.flatten.kernels.memory import compiled, copy_bytes, entry_point, item, load8, put, put32, store8
 from pipeline.flatten.kernels.tokens import find_end
 
 _SLASH, _U, _QUOTE = ord("\\"), ord("u"), ord('"')
@@ -131,36 +131,6 @@ def gather_places(order: Any, count: Any, at: Any, meta: Any, offsets: Any, data
             used += length
     put32(offsets, count, used)
     return used
-
-
-@entry_point
-def gather_codes(order: Any, count: Any, codes: Any, local: Any, indices: Any, validity: Any) -> Any:
-    """Codes to dictionary indices: code c becomes ``local[c]``, -1 is null; returns how many are null."""
-    nulls = 0
-    for index in range(count):
-        code = item32(local, item(codes, item(order, index)))
-        if code < 0:
-            put32(indices, index, 0)
-            nulls += 1
-        else:
-            put32(indices, index, code)
-            _set_bit(validity, index)
-    return nulls
-
-
-@entry_point
-def gather_booleans(order: Any, count: Any, values: Any, bits: Any, validity: Any) -> Any:
-    """Bytes (0 null, 1 false, 2 true) to Arrow's bits; returns how many are null."""
-    nulls = 0
-    for index in range(count):
-        value = load8(values + item(order, index))
-        if value == 0:
-            nulls += 1
-        else:
-            _set_bit(validity, index)
-            if value == 2:
-                _set_bit(bits, index)
-    return nulls
 
 
 @entry_point

@@ -127,17 +127,6 @@ def put(typing_context: Any, base: Any, index: Any, value: Any) -> Any:
 
 
 @intrinsic
-def item32(typing_context: Any, base: Any, index: Any) -> Any:
-    """Element ``index`` of the int32 array at ``base``."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        load = builder.load(builder.gep(_pointer(builder, args[0], ir.IntType(32)), [args[1]]))
-        return builder.sext(load, ir.IntType(64))
-
-    return types.int64(types.int64, types.int64), generate
-
-
-@intrinsic
 def put32(typing_context: Any, base: Any, index: Any, value: Any) -> Any:
     """Write element ``index`` of the int32 array at ``base``."""
 
