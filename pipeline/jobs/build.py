@@ -37,7 +37,6 @@ from pipeline.models import (
     load_models,
     model_params,
     open_engine,
-    run_audit,
     seed_files,
     sql_folder,
     write_marts,
@@ -124,13 +123,13 @@ def _build_models(
 ) -> BuildReport:
     """Build, audit, publish the marts, and only then remember that it was done."""
     folder = sql_folder()
-    models, seeds = load_models(folder, is_compared=False), seed_files(folder)
+    models, seeds, audits = load_models(folder, is_compared=False), seed_files(folder), load_audits(folder)
     store = LakeModelStore.of(lake)
     inputs = read_inputs(lake, lake.snapshot())
     stages = PolicyStages(seeds, given or kept_snapshot(lake))
     extensions = policy_extensions(store, stages, kept_own_calls(lake))
     clock = _Clock(progress)
-    progress.start(_STAGE, len(models) + len(extensions) + 2, "models")
+    progress.start(_STAGE, len(models) + len(extensions) + len(audits) + 1, "models")
     with open_engine(":memory:", BUILD_LIMITS, scratch=scratch) as connection:
         build = Build(
             connection=connection,
@@ -144,9 +143,9 @@ def _build_models(
             on_model=clock.begin,
             on_made=clock.end,
             on_news=stages.prepare,
+            audits=audits,
         )
         result = build.run()
-        _run_audits(build, folder, clock)
         with ThreadPoolExecutor(1, thread_name_prefix="marts") as pool:
             publishing = pool.submit(_publish_marts, lake, build, scratch, clock)
             try:
@@ -162,13 +161,6 @@ def _build_models(
         models_unchanged=tuple(sorted(result.unchanged)),
         timings_seconds=clock.seconds,
     )
-
-
-def _run_audits(build: Build, folder: Path, clock: _Clock) -> None:
-    clock.begin("audits")
-    for name, (sql, path) in load_audits(folder).items():
-        run_audit(build.connection, name, sql, path)
-    clock.end("audits")
 
 
 def _publish_marts(lake: Lake, build: Build, scratch: Path, clock: _Clock) -> None:

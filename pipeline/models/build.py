@@ -19,7 +19,7 @@ import duckdb
 
 from pipeline import __version__
 from pipeline.errors import Location, ModelError
-from pipeline.models.audit import audit_columns, audit_grain, audit_types
+from pipeline.models.audit import audit_columns, audit_grain, audit_types, run_audit
 from pipeline.models.build_inputs import BuildResult, Extension, LakeInputs
 from pipeline.models.changes import (
     EVERYTHING,
@@ -61,6 +61,7 @@ class Build:
     on_model: Callable[[str], None] = lambda name: None
     on_made: Callable[[str], None] = lambda name: None
     on_news: Callable[[], None] = lambda: None
+    audits: Mapping[str, tuple[str, Path]] = field(default_factory=dict)
     lanes: int = 2
     changes: dict[str, Change] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
@@ -94,25 +95,30 @@ class Build:
         if stored is not None:
             self.before = read_states(read_relation(stored, STATE.names))
         self._register_lake()
-        for name, path in self.seeds.items():
-            load_seed(self.connection, name, path)
-            self._note_relation(name, hashlib.sha256(path.read_bytes()).hexdigest())
         if self.result.changed_dates:
             self.on_news()
-        plan = plan_steps(self.models, {name: item.inputs for name, item in self.extensions.items()})
-        steps = {model.name: model for model in self.models}
+        extensions = {name: item.inputs for name, item in self.extensions.items()}
+        plan = plan_steps(self.models, extensions, self.seeds)
+        models = {model.name: model for model in self.models}
 
         def make(name: str) -> None:
-            if name in steps:
+            if name in models:
                 self.on_model(name)
-                self._build(steps[name])
+                self._build(models[name])
                 self.on_made(name)
+            elif name in self.seeds:
+                load_seed(self.here, name, self.seeds[name])
+                self._note_relation(name, hashlib.sha256(self.seeds[name].read_bytes()).hexdigest())
             else:
                 self._extend(name)
 
         run_side_by_side(plan, make, lanes=self.lanes, alone=event_readers(self.models))
         self.cursors.catch_up()
         self.result.unchanged.sort()
+        for name, (sql, path) in self.audits.items():
+            self.on_model(name)
+            run_audit(self.connection, name, sql, path)
+            self.on_made(name)
 
     def remember(self) -> None:
         """Note in the store what was built, so that the next build makes only what changed; ``run`` came before."""

@@ -6,7 +6,7 @@ must never run a model.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,15 +140,19 @@ def order_models(models: Iterable[Model]) -> list[Model]:
         ModelError: models depend on each other in a circle, which is named.
     """
     by_name = {model.name: model for model in models}
-    return [by_name[name] for name in _order_names(by_name, {}) if name in by_name]
+    inputs = {name: model.header.inputs for name, model in by_name.items()}
+    return [by_name[name] for name in _order_names(by_name, inputs) if name in by_name]
 
 
-def plan_steps(models: Iterable[Model], extensions: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
-    """Return what a build makes, in an order that works, each with those of them that it reads.
+def plan_steps(
+    models: Iterable[Model], extensions: Mapping[str, Iterable[str]], seeds: Iterable[str] = ()
+) -> dict[str, tuple[str, ...]]:
+    """Return what a build makes, each with those of them that it reads: what most work waits for comes first.
 
     Args:
         models: all of a folder.
-        extensions: ``ext_`` relation -> what it is made from; those that no model reads are left out.
+        extensions: ``ext_`` relation -> what it is made from.
+        seeds: relations that are loaded. Seeds and extensions that nothing reads are left out.
 
     Raises:
         ModelError: a circle, or an ``ext_`` relation that nothing makes.
@@ -158,10 +162,24 @@ def plan_steps(models: Iterable[Model], extensions: Mapping[str, Iterable[str]])
         for name in model.header.inputs:
             if name.startswith("ext_") and name not in extensions:
                 raise ModelError(f"{model.name} reads {name}, which nothing makes")
-    edges = {name: tuple(inputs) for name, inputs in extensions.items()}
-    steps = [name for name in _order_names(by_name, edges) if name in by_name or name in edges]
-    inputs = {name: by_name[name].header.inputs if name in by_name else edges[name] for name in steps}
-    return {name: tuple(item for item in inputs[name] if item in inputs) for name in steps}
+    inputs = dict.fromkeys(seeds, ()) | {name: tuple(items) for name, items in extensions.items()}
+    inputs |= {name: model.header.inputs for name, model in by_name.items()}
+    steps = [name for name in _order_names(by_name, inputs) if name in inputs]
+    needs = {name: tuple(item for item in inputs[name] if item in inputs) for name in steps}
+    readers = event_readers(by_name.values())
+    after = dict.fromkeys(steps, 0)
+    for name in reversed(steps):
+        after[name] += _weight(by_name.get(name), readers)
+        for item in needs[name]:
+            after[item] = max(after[item], after[name])
+    return {name: needs[name] for name in sorted(steps, key=lambda name: -after[name])}
+
+
+def _weight(model: Model | None, readers: Collection[str]) -> int:
+    """Roughly how long a step takes, beside others: the events are long to read, a date's rows go to a file each."""
+    if model is None or model.header.stored != "by event_date":
+        return 1
+    return 6 if model.name in readers else 3
 
 
 def event_readers(models: Iterable[Model]) -> frozenset[str]:
@@ -176,8 +194,8 @@ def event_readers(models: Iterable[Model]) -> frozenset[str]:
     return frozenset(readers)
 
 
-def _order_names(models: Mapping[str, Model], edges: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """Names of models and of all that they read, inputs first, by name among equals."""
+def _order_names(models: Mapping[str, Model], inputs: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Names of models and of all that they read by ``inputs``, inputs first, by name among equals."""
     done: dict[str, None] = {}
 
     def visit(name: str, trail: tuple[str, ...]) -> None:
@@ -186,8 +204,7 @@ def _order_names(models: Mapping[str, Model], edges: Mapping[str, tuple[str, ...
             raise ModelError(f"models depend on each other in a circle: {circle}")
         if name in done:
             return
-        inputs = models[name].header.inputs if name in models else edges.get(name, ())
-        for item in sorted(inputs):
+        for item in sorted(inputs.get(name, ())):
             visit(item, (*trail, name))
         done[name] = None
 

@@ -81,14 +81,15 @@ def test_the_models_of_the_checkout_load() -> None:
 
 
 def test_a_plan_names_what_each_step_reads_of_the_others(tmp_path: Path) -> None:
-    """Models and the ``ext_`` relations that they read, inputs first; seeds and the lake are there already."""
+    """Models and the ``ext_`` relations that they read, inputs first; the lake is there already."""
     write_model(tmp_path, "stg_e", "from lake_events", inputs="lake_events")
     write_model(tmp_path, "stg_x", "from ext_x", inputs="ext_x")
     write_model(tmp_path, "int_a", "from stg_e, seed_s", inputs="stg_e, seed_s")
     models = [read_model_file(path, is_compared=False) for path in sorted(tmp_path.glob("*/*.sql"))]
-    plan = plan_steps(models, {"ext_x": ("int_a", "seed_s"), "ext_unread": ()})
+    plan = plan_steps(models, {"ext_x": ("int_a", "seed_s"), "ext_unread": ()}, ["seed_s", "seed_unread"])
     assert list(plan.items()) == [
-        ("stg_e", ()), ("int_a", ("stg_e",)), ("ext_x", ("int_a",)), ("stg_x", ("ext_x",)),
+        ("seed_s", ()), ("stg_e", ()), ("int_a", ("stg_e", "seed_s")), ("ext_x", ("int_a", "seed_s")),
+        ("stg_x", ("ext_x",)),
     ]  # fmt: skip
     with pytest.raises(ModelError, match="stg_x reads ext_x, which nothing makes"):
         plan_steps(models, {})
