@@ -22,7 +22,8 @@ from pipeline import __version__
 from pipeline.errors import PipelineError, UsageError
 from pipeline.finding import SEVERITIES, Finding
 from pipeline.findings import collect_findings
-from pipeline.jobs.coverage import looked_at, map_coverage, select_hours, select_period, summarise_coverage
+from pipeline.jobs.coverage import looked_at as opened_archives
+from pipeline.jobs.coverage import map_coverage, select_hours, select_period, summarise_coverage
 from pipeline.jobs.finding_changes import read_changes
 from pipeline.jobs.finding_steps import add_steps
 from pipeline.jobs.ingest_accounting import IngestReport
@@ -62,6 +63,28 @@ class ReportOutcome:
     run: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class LookedAt:
+    """What the ledger and the digests tell of a period, which no model changes.
+
+    Attributes:
+        coverage: of run.json.
+        hours: one row per account, region and hour.
+    """
+
+    coverage: Mapping[str, Any]
+    hours: pa.Table
+
+
+def read_looked_at(lake: Lake, since: date | None, until: date | None) -> LookedAt:
+    """Read what was looked at; for a run it is done while the models are built."""
+    ledger = select_period(lake.ledger(), since, until)
+    hours = read_hours(lake)
+    hours = None if hours is None else select_hours(hours, since, until)
+    regions = _list_regions(lake) if _has_events_of_unknown_region(ledger) else None
+    return LookedAt(summarise_coverage(ledger, event_regions=regions, hours=hours), map_coverage(ledger, hours))
+
+
 def write_report(
     lake: Lake,
     out: Path,
@@ -76,6 +99,7 @@ def write_report(
     peak_rss_bytes: int,
     notes: Sequence[str] = (),
     show_keys: bool = False,
+    looked_at: LookedAt | None = None,
 ) -> ReportOutcome:
     """Write the report folder.
 
@@ -92,6 +116,7 @@ def write_report(
         peak_rss_bytes: of the run so far.
         notes: sentences for the top of the page.
         show_keys: show access key ids in full on the page.
+        looked_at: of the period, where it was read before.
 
     Returns:
         What was reported.
@@ -103,10 +128,8 @@ def write_report(
     tables = _read_tables(lake)
     inside = [item for item in collect_findings(*tables.finding_tables) if _is_inside(item, since, until)]
     findings, steps = add_steps(inside, read_changes(lake, inside))
-    ledger = select_period(lake.ledger(), since, until)
-    hours = read_hours(lake)
-    hours = None if hours is None else select_hours(hours, since, until)
-    run = _describe_run(lake, ledger, hours, ingest, started_at, finished_at, timings_seconds, peak_rss_bytes)
+    looked_at = looked_at or read_looked_at(lake, since, until)
+    run = _describe_run(looked_at, ingest, started_at, finished_at, timings_seconds, peak_rss_bytes)
     timeline = _bound(tables.timeline, since, until).sort_by(
         [("event_time", "ascending"), ("recipient_account_id", "ascending"), ("event_id", "ascending")]
     )
@@ -122,7 +145,7 @@ def write_report(
         own_actions=_bound(tables.own_actions, since, until).sort_by(
             [(name, "ascending") for name in ("event_time", "recipient_account_id", "event_id")]
         ),
-        coverage=map_coverage(ledger, hours),
+        coverage=looked_at.hours,
         period=("" if since is None else since.isoformat(), "" if until is None else until.isoformat()),
         settings=_shown_settings(settings),
         steps=steps,
@@ -183,17 +206,14 @@ def _bound(table: pa.Table, since: date | None, until: date | None) -> pa.Table:
 
 
 def _describe_run(
-    lake: Lake,
-    ledger: pa.Table,
-    hours: pa.Table | None,
+    looked_at: LookedAt,
     ingest: IngestReport | None,
     started_at: datetime,
     finished_at: datetime,
     timings_seconds: Mapping[str, float],
     peak_rss_bytes: int,
 ) -> dict[str, Any]:
-    regions = _list_regions(lake) if _has_events_of_unknown_region(ledger) else None
-    coverage = summarise_coverage(ledger, event_regions=regions, hours=hours)
+    coverage = dict(looked_at.coverage)
     if ingest is not None and ingest.verification_problem:
         coverage["verification_problem"] = ingest.verification_problem
     return build_run(
@@ -215,7 +235,7 @@ def _describe_run(
 def _has_events_of_unknown_region(ledger: pa.Table) -> bool:
     """Whether events came from archives whose keys name no region; a stray file that held none does not count."""
     kept = pc.fill_null(pc.greater(ledger.column("record_kept_count"), 0), False)
-    return bool(looked_at(ledger.filter(kept)).column("region").null_count)
+    return bool(opened_archives(ledger.filter(kept)).column("region").null_count)
 
 
 def _list_regions(lake: Lake) -> set[tuple[str | None, str | None]]:

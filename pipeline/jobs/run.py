@@ -24,7 +24,7 @@ from pipeline.jobs.ingest_worker import peak_rss_bytes
 from pipeline.jobs.lake_access import open_job_lake
 from pipeline.jobs.places import refuse_overlap
 from pipeline.jobs.progress import Progress, Silent
-from pipeline.jobs.report import ReportOutcome, write_report
+from pipeline.jobs.report import LookedAt, ReportOutcome, read_looked_at, write_report
 from pipeline.jobs.verify_ingest import RunVerifier
 from pipeline.report import prepare_templates
 from pipeline.settings import Settings
@@ -173,14 +173,20 @@ def _build_and_report(
     ingest: IngestReport,
 ) -> RunOutcome:
     outcomes: list[RunOutcome] = []
-    with ThreadPoolExecutor(1, thread_name_prefix="templates") as pool:
-        templates = pool.submit(prepare_templates, show_keys=request.show_keys)
+
+    def prepare() -> LookedAt:
+        """What the report needs beside the models."""
+        prepare_templates(show_keys=request.show_keys)
+        return read_looked_at(open_job_lake(request.lake, settings), request.since, request.until)
+
+    with ThreadPoolExecutor(1, thread_name_prefix="report") as pool:
+        prepared = pool.submit(prepare)
 
         def report() -> None:
             """Told once every model is in place: what is left of the build goes on beside it."""
-            templates.result()
+            looked_at = prepared.result()
             clock.mark("build")
-            outcomes.append(_report(request, settings, progress, started_at, clock, ingest))
+            outcomes.append(_report(request, settings, progress, started_at, clock, ingest, looked_at))
 
         build_lake(request.lake, settings, journals=request.journals, progress=progress, meanwhile=report)
     return outcomes[0]
@@ -193,6 +199,7 @@ def _report(
     started_at: datetime,
     clock: _Clock,
     ingest: IngestReport | None,
+    looked_at: LookedAt | None = None,
 ) -> RunOutcome:
     progress.start("report", 1, "folder")
     report = write_report(
@@ -207,6 +214,7 @@ def _report(
         timings_seconds={**clock.seconds, **_worker_times(ingest)},
         peak_rss_bytes=max(peak_rss_bytes(), ingest.peak_rss_bytes if ingest else 0),
         show_keys=request.show_keys,
+        looked_at=looked_at,
     )
     progress.advance("report")
     progress.finish("report")
