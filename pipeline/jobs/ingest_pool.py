@@ -23,6 +23,7 @@ from typing import TypeVar
 
 import pyarrow as pa
 
+from pipeline.errors import UsageError
 from pipeline.jobs.ingest_rows import ArchiveOutcome, TaskRows
 from pipeline.jobs.ingest_tasks import ArchiveTask, TaskResult, WorkerContext
 from pipeline.jobs.ingest_worker import run_task
@@ -41,6 +42,7 @@ class WorkerPool:
         self.workers = workers if executor is None else max(workers, getattr(executor, "_max_workers", workers))
         self._given = executor
         self._own: ProcessPoolExecutor | None = None
+        self._is_working = False
 
     def prepare(self) -> None:
         """Start the fork server, which loads the workers' rooms while this process goes on; returns at once."""
@@ -53,6 +55,7 @@ class WorkerPool:
 
         Raises:
             LakeError: a worker could not write to the lake.
+            UsageError: no worker can start at all.
         """
         window: deque[tuple[ArchiveTask, Future[TaskResult] | None]] = deque()
         for task in tasks:
@@ -92,10 +95,27 @@ class WorkerPool:
         try:
             if future is None:
                 raise BrokenExecutor
-            yield task, future.result()
+            result = future.result()
+            self._is_working = True
+            yield task, result
         except BrokenExecutor:
+            self._check_that_workers_start()
             self._replace_executor()
             yield from self._run_alone(task)
+
+    def _check_that_workers_start(self) -> None:
+        """Tell a worker that died over an archive from processes that cannot start: those die over every archive."""
+        if self._is_working or self._given is not None:
+            return
+        try:
+            with make_executor(1) as probe:
+                probe.submit(os.getpid).result()
+        except BrokenExecutor as error:
+            raise UsageError(
+                "worker processes end before their first task; in a script, what starts them must stand under "
+                "`if __name__ == '__main__':`, for they load the script too"
+            ) from error
+        self._is_working = True
 
     def _replace_executor(self) -> None:
         """Drop a broken executor; tasks that it still held are found broken in their turn and run alone too."""

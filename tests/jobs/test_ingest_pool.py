@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
@@ -95,3 +97,19 @@ def watches_parent() -> bool:
     import threading
 
     return any(thread.name == "end-with-parent" for thread in threading.enumerate())
+
+
+def test_a_script_that_workers_would_run_again_gets_a_sentence(tmp_path: Path) -> None:
+    """Without the usual guard each worker would begin the whole ingest anew; it ends at once, and says why."""
+    write_archive(tmp_path / "source", [record(0)], 0)
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys\n"
+        "from pipeline.jobs.ingest import ingest_sources\n"
+        "from pipeline.settings import load_settings\n"
+        "ingest_sources([sys.argv[1]], sys.argv[2], load_settings())\n"
+    )
+    command = [sys.executable, str(script), str(tmp_path / "source"), str(tmp_path / "lake")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode != 0
+    assert done.stderr.rstrip().splitlines()[-1].startswith("pipeline.errors.UsageError: worker processes end before")
