@@ -15,18 +15,14 @@ import json
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pipeline.flatten.kept_file import read_kept, write_kept
 
 _ROOM = Path(__file__).parent
 
 
-class _Code(NamedTuple):
-    """Machine code in memory; who holds the functions must hold the engine."""
-
-    engine: Any
-    functions: dict[str, Any]
+_engines: list[Any] = []  # what holds the code, for as long as the process lives: a thread may be in it
 
 
 def call(name: str, *words: int) -> int:
@@ -41,7 +37,7 @@ def call(name: str, *words: int) -> int:
     """
     result, why = ctypes.c_int64(), ctypes.c_void_p()
     # numba's calling convention: where to put the result, where to put an exception, the arguments; the status.
-    status = get_code().functions[name](ctypes.byref(result), ctypes.byref(why), *words)
+    status = get_code()[name](ctypes.byref(result), ctypes.byref(why), *words)
     if status:
         raise AssertionError(f"{name} ended with status {status}: compiled code raises nothing")
     return result.value
@@ -49,12 +45,12 @@ def call(name: str, *words: int) -> int:
 
 def has_entry(name: str) -> bool:
     """Whether there is such an entry point for this processor."""
-    return name in get_code().functions
+    return name in get_code()
 
 
 @lru_cache(maxsize=1)
-def get_code() -> _Code:
-    """The machine code of this process: kept from before, or compiled now and kept if a folder can be written."""
+def get_code() -> dict[str, Any]:
+    """The entry points by name: kept from before, or compiled now and kept where a folder can be written."""
     file_name, stamp = f"kernels-{_describe_target()}.bin", _stamp_sources()
     kept = read_kept(file_name, stamp)
     if kept is None:
@@ -91,7 +87,7 @@ def _compile() -> bytes:
     return json.dumps(entries).encode() + b"\n" + code
 
 
-def _load(kept: bytes) -> _Code:
+def _load(kept: bytes) -> dict[str, Any]:
     from llvmlite import binding
 
     line, _, code = kept.partition(b"\n")
@@ -101,9 +97,10 @@ def _load(kept: bytes) -> _Code:
     engine = binding.create_mcjit_compiler(binding.parse_assembly(""), target.create_target_machine(jit=True))
     engine.add_object_file(binding.ObjectFileRef.from_data(code))
     engine.finalize_object()
+    _engines.append(engine)
     functions = {}
     for name, (symbol, count) in json.loads(line).items():
         words = [ctypes.c_int64] * count
         kind = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *words)
         functions[name] = kind(engine.get_function_address(symbol))
-    return _Code(engine, functions)
+    return functions

@@ -36,9 +36,9 @@ def compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 def _load_afresh() -> int:
     """What a new process would do; the result of one of its functions."""
     code = native.get_code.__wrapped__()
-    assert set(code.functions) == set(native.get_code().functions)
+    assert set(code) == set(native.get_code())
     block = np.zeros(8, dtype=np.int64)
-    return int(code.functions["fill_table"](address(np.zeros(1, dtype=np.int64)), 0, address(block)))
+    return int(code["fill_table"](address(np.zeros(1, dtype=np.int64)), 0, address(block)))
 
 
 def test_code_is_compiled_once(compiled: list[bytes]) -> None:
@@ -73,10 +73,10 @@ def test_a_status_is_an_error() -> None:
     """Compiled code raises nothing; if it ever did, its result would not be taken for one."""
     code = native.get_code()
     assert native.call("hash_key", address(np.zeros(8, dtype=np.uint8)), 4, 1) != 0
-    code.functions["broken"] = lambda *words: 1
+    code["broken"] = lambda *words: 1
     with pytest.raises(AssertionError, match="broken ended with status 1"):
         native.call("broken")
-    del code.functions["broken"]
+    del code["broken"]
 
 
 def test_only_arrays_as_compiled_code_reads_them_have_an_address() -> None:

@@ -18,7 +18,7 @@ from pipeline.flatten.kernels.memory import ENTRY_POINTS
 MODULES = (delimit, scanner, interning, rows, gather, hashing)
 """Those with entry points; importing them fills ``ENTRY_POINTS``."""
 
-_MEMORY_FUNCTIONS = {"memcpy", "memset", "memmove", "memcmp", "bcmp"}
+_MEMORY_FUNCTIONS = {"memcpy", "memset", "memmove", "memcmp", "bcmp", "bzero", "memset_pattern16"}
 
 
 def build_object() -> tuple[bytes, dict[str, tuple[str, int]]]:
