@@ -81,7 +81,7 @@ ranked as (
 
 -- An event id stands for one event; where a forged second copy lies on another date, the cited date counts.
 -- Nearly all that is cited is an identity event or a use, which earlier models hold. The lake itself is asked for the
--- rest, of whose few dates alone it reads the files.
+-- rest; where there is none it is not read.
 held as (
     select event_date, recipient_account_id, event_id, event_time, event_name, archive_uri, archive_version, record_index
     from int_identity_events
