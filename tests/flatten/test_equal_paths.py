@@ -95,6 +95,7 @@ def test_more_marks_than_compiled_code_has_room_for() -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 @settings(max_examples=20_000, deadline=None, suppress_health_check=_QUIET)
 @given(st.lists(st.one_of(records(), mutated_records()), min_size=1, max_size=5))
 def test_many_records_give_the_same_rows_by_both_paths(raw: list[bytes]) -> None:
