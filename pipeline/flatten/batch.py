@@ -240,13 +240,16 @@ class BatchMaker:
 
     def _hashes(self) -> pa.Array:
         """SHA-256 of each record's bytes."""
-        parts, first = [np.empty((0, DIGEST_BYTES), dtype=np.uint8)], 0
+        digests = np.empty((self._filler.count, DIGEST_BYTES), dtype=np.uint8)
+        is_known = np.zeros(self._filler.count, dtype=np.bool_)
+        first = 0
         for records in self._archives:
             rows = slice(first, first + len(records.starts))
-            known = records.digests
-            parts.append(hash_spans(self._filler.starts[rows], self._filler.ends[rows]) if known is None else known)
+            if records.digests is not None:
+                digests[rows], is_known[rows] = records.digests, True
             first = rows.stop
-        digests = np.concatenate(parts)
+        left = np.flatnonzero(~is_known)
+        digests[left] = hash_spans(self._filler.starts[left], self._filler.ends[left])
         # Sorted while still 32 bytes wide, then made hex in one go: no string per record.
         text = digests[self._order].tobytes().hex().encode()
         offsets = np.arange(len(self._order) + 1, dtype=np.int32) * (2 * DIGEST_BYTES)

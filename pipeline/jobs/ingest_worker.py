@@ -52,6 +52,10 @@ CHUNK_BYTES = 128 * 1024 * 1024
 CHUNK_ROWS = 122_880
 """Records flattened at once: a flood of tiny or odd ones costs far more memory than their bytes."""
 
+HASHED_TOGETHER_BYTES = 128 * 1024
+"""Inflated size from which an archive's hash is made beside those of its records: below, the call costs more than that
+saves, and the records of all small archives are hashed in one."""
+
 _Waiting = tuple[ArchiveTally, ListedObject, ArchiveRecords]
 _WHOLE = Retry()
 _held: dict[str, WorkerContext] = {}
@@ -154,13 +158,15 @@ class _TaskReader:
         with clock.timed("split"):
             found = self._delimit(listed, raw)
         facts["inflated_bytes"] = len(raw)
-        if found is not None:
-            with clock.timed("hash"):
-                facts["inflated_sha256"], digests = hash_archive(raw, found.starts, found.ends)
-            return self._take_records(listed, raw, found, facts, is_proved=False, digests=digests)
+        digests = None
         with clock.timed("hash"):
-            facts["inflated_sha256"] = hashlib.sha256(raw).hexdigest()
-        return self._split(listed, raw, facts)
+            if found is not None and len(raw) >= HASHED_TOGETHER_BYTES:
+                facts["inflated_sha256"], digests = hash_archive(raw, found.starts, found.ends)
+            else:
+                facts["inflated_sha256"] = hashlib.sha256(raw).hexdigest()
+        if found is None:
+            return self._split(listed, raw, facts)
+        return self._take_records(listed, raw, found, facts, is_proved=False, digests=digests)
 
     def _delimit(self, listed: ListedObject, raw: bytes) -> RecordSpans | None:
         """Spans that are proved while they are flattened: of an ordinary archive that is flattened in one go."""
