@@ -39,6 +39,12 @@ def _escape(match: re.Match[str]) -> str:
     return f"\\u{point:04x}" if point <= 0xFFFF else f"\\U{point:08x}"
 
 
+def _show_unseen(text: str) -> str:
+    if text.isascii() and text.isprintable():  # as good as all text; the pattern need not look
+        return text
+    return _UNSEEN.sub(_escape, text)
+
+
 def clean_text(value: object, *, limit: int | None = None) -> str:
     """Make a value safe to print: no control, bidirectional or invisible character stays raw.
 
@@ -57,7 +63,7 @@ def clean_text(value: object, *, limit: int | None = None) -> str:
     if limit is not None and len(text) > limit:
         cut = len(text) - limit
         text = text[:limit]
-    text = _UNSEEN.sub(_escape, text)
+    text = _show_unseen(text)
     return f"{text}… ({cut:,} more characters)" if cut else text
 
 
@@ -70,7 +76,7 @@ def clean_lines(text: str) -> str:
     Returns:
         The text; escapes are longer than what they stand for, so that a drawn column may be off by some characters.
     """
-    return "\n".join(_UNSEEN.sub(_escape, line) for line in text.split("\n"))
+    return "\n".join(_show_unseen(line) for line in text.split("\n"))
 
 
 def present_text(value: str, *, limit: int, show_keys: bool = False) -> str:
@@ -104,7 +110,7 @@ def clean_cell(value: object) -> str:
     """
     text = "" if value is None else str(value)
     # A hidden first character (a zero-width space before "=") is escaped, which ends the formula's disguise.
-    cleaned = _UNSEEN.sub(_escape, text)
+    cleaned = _show_unseen(text)
     is_formula = text[:1] in _FORMULA_STARTS or text.lstrip()[:1] in _FORMULA_STARTS
     return f"'{cleaned}" if is_formula and text else cleaned
 
