@@ -116,7 +116,7 @@ def order_objects(objects: Sequence[ListedObject]) -> list[ListedObject]:
 
 
 def group_objects(
-    objects: Sequence[ListedObject],
+    objects: list[ListedObject],
     settings: IngestSettings,
     *,
     contents: Mapping[str, Mapping[str, str]],
@@ -125,7 +125,7 @@ def group_objects(
     """Cut ordered objects into tasks by stored size and number.
 
     Args:
-        objects: in the run's order.
+        objects: in the run's order. They are taken out of the list: what a long run has read need not stay in memory.
         settings: the largest task; a small run is cut finer, so that every worker has something to do.
         contents: uri -> SHA-256 -> outcome known from other versions.
         retries: uri -> what is read again of it.
@@ -137,7 +137,9 @@ def group_objects(
     limit = _limit_task(settings, left)
     group: list[ListedObject] = []
     size = 0
-    for item in objects:
+    objects.reverse()
+    while objects:
+        item = objects.pop()
         if group and (size + item.size > limit or len(group) >= settings.task_archives):
             yield _make_task(group, contents, retries)
             left -= size
