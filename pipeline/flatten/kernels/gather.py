@@ -9,11 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.flatten.kernels.memory import compiled, copy_bytes, entry_point, item, load8, put, put32, store8
-from pipeline.flatten.kernels.tokens import find_end
+from pipeline.flatten.kernels.tokens import find_end, read_unit
 
-_SLASH, _U, _QUOTE = ord("\\"), ord("u"), ord('"')
+_U = ord("u")
 _N, _T, _R, _B, _F = ord("n"), ord("t"), ord("r"), ord("b"), ord("f")
-_NINE, _LOWER = ord("9"), 0x20
 
 
 @compiled
@@ -33,22 +32,6 @@ def measure_places(order: Any, count: Any, meta: Any, found: Any) -> Any:
     put(found, 0, total)
     put(found, 1, nulls)
     return 0
-
-
-@compiled
-def _hex_digit(byte: Any) -> Any:
-    return byte - 48 if byte <= _NINE else (byte | _LOWER) - 87
-
-
-@compiled
-def _read_unit(at: Any) -> Any:
-    """The UTF-16 unit of four hex digits."""
-    return (
-        _hex_digit(load8(at)) << 12
-        | _hex_digit(load8(at + 1)) << 8
-        | _hex_digit(load8(at + 2)) << 4
-        | _hex_digit(load8(at + 3))
-    )
 
 
 @compiled
@@ -103,10 +86,10 @@ def decode_escapes(at: Any, end: Any, target: Any) -> Any:
             target += 1
             at += 2
             continue
-        point = _read_unit(at + 2)
+        point = read_unit(at, end)
         at += 6
         if 0xD800 <= point < 0xDC00:
-            point = 0x10000 + ((point - 0xD800) << 10) + (_read_unit(at + 2) - 0xDC00)
+            point = 0x10000 + ((point - 0xD800) << 10) + (read_unit(at, end) - 0xDC00)
             at += 6
         target += _write_utf8(point, target)
     return target - start

@@ -47,7 +47,7 @@ def _hex_digit(byte: Any) -> Any:
 
 
 @compiled
-def _read_unit(at: Any, limit: Any) -> Any:
+def read_unit(at: Any, limit: Any) -> Any:
     """The UTF-16 unit of the escape ``\\uXXXX`` at ``at``; -1 if there is none."""
     if at + 6 > limit or load8(at) != _SLASH or load8(at + 1) != _U:
         return -1
@@ -72,12 +72,12 @@ def _end_escape(at: Any, limit: Any) -> Any:
         return 0
     mark = load8(at + 1)
     if mark == _U:
-        unit = _read_unit(at, limit)
+        unit = read_unit(at, limit)
         if unit < 0 or is_odd_unit(unit):
             return 0
         if unit < 0xD800 or unit >= 0xE000:
             return at + 6
-        following = _read_unit(at + 6, limit)
+        following = read_unit(at + 6, limit)
         return at + 12 if unit < 0xDC00 and 0xDC00 <= following < 0xE000 else 0
     if mark == _QUOTE or mark == _SLASH or mark == _SOLIDUS or mark == _N:
         return at + 2
