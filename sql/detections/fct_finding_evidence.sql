@@ -3,7 +3,7 @@
 -- grain:   one row per (finding_id, recipient_account_id, event_id)
 -- order:   finding_id, event_time, recipient_account_id, event_id
 -- inputs:  int_finding_members, int_finding_steps, int_grant_beneficiaries, int_finding_uses,
---          int_compromise_signals, int_identity_events, stg_finding_ids, stg_events, stg_archives
+--          int_compromise_signals, stg_finding_ids, stg_events, stg_archives
 -- stored:  full
 -- columns: role  grant, assume, issue, use, denied, context
 --          verification  verdict of the archive's digest; null where it was not checked
@@ -80,29 +80,11 @@ ranked as (
 ),
 
 -- An event id stands for one event; where a forged second copy lies on another date, the cited date counts.
--- Nearly all that is cited is an identity event or a use, which earlier models hold. The lake itself is asked for the
--- rest; where there is none it is not read.
-held as (
-    select event_date, recipient_account_id, event_id, event_time, event_name, archive_uri, archive_version, record_index
-    from int_identity_events
-    semi join ranked using (event_date, recipient_account_id, event_id)
-    union
-    select use_date, use_account_id, use_event_id, used_at, event_name, archive_uri, archive_version, record_index
-    from int_finding_uses
-),
-
-others as (
-    select event_date, recipient_account_id, event_id
-    from ranked
-    anti join held using (event_date, recipient_account_id, event_id)
-),
-
 events as (
-    select * from held
-    union all
-    select event_date, recipient_account_id, event_id, event_time, event_name, archive_uri, archive_version, record_index
+    select
+        event_date, recipient_account_id, event_id, event_time, event_name, archive_uri, archive_version, record_index
     from stg_events
-    semi join others using (event_date, recipient_account_id, event_id)
+    where event_date in (select event_date from ranked)
 )
 
 select

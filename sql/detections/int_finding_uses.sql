@@ -42,9 +42,7 @@ names as (
 ),
 
 calls as (
-    select
-        event_date, recipient_account_id, event_id, event_time, session_id, event_source, event_name,
-        archive_uri, archive_version, record_index
+    select event_date, recipient_account_id, event_id, event_time, session_id, event_source, event_name
     from stg_events
     where
         is_success and addendum is null
@@ -61,7 +59,7 @@ found as (
         u.own_finding_id, c.recipient_account_id as use_account_id, c.event_id as use_event_id,
         c.event_date as use_date, c.event_time as used_at, s.own_principal_arn as user_arn, u.iam_action,
         c.event_id = u.use_event_id as is_first, u.use_confidence, u.is_denied_first, u.denied_event_id,
-        u.denied_account_id, u.denied_date, c.event_name, c.archive_uri, c.archive_version, c.record_index
+        u.denied_account_id, u.denied_date
     from uses as u
     inner join names as n on u.session_id = n.session_id and u.iam_action = n.iam_action
     inner join calls as c
@@ -89,11 +87,7 @@ select
     is_denied_first,
     denied_event_id,
     denied_account_id,
-    denied_date,
-    event_name,
-    archive_uri,
-    archive_version,
-    record_index
+    denied_date
 from found
 qualify row_number() over (
     partition by own_finding_id order by is_first desc, used_at, use_event_id, use_account_id
