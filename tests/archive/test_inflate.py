@@ -72,6 +72,62 @@ def test_no_changed_byte_goes_unseen(at: int) -> None:
         assert error.reason
 
 
+_OTHER = gzip.compress(bytes(reversed(_PLAIN)), mtime=0)
+
+
+@pytest.mark.parametrize(
+    ("after", "reason"),
+    [
+        (_OTHER, "second_member"),
+        (_ZIPPED, "second_member"),
+        (b"junk" + _ZIPPED[-8:], "trailing_bytes"),
+        (_ZIPPED[-4:], "trailing_bytes"),
+        (b"\0", "trailing_bytes"),
+    ],
+    ids=["member of the same size", "same member", "same trailer", "same size", "one byte"],
+)
+def test_what_stands_behind_a_member_is_named(after: bytes, reason: str) -> None:
+    """Also where it ends as the member does: a second archive may not ride along unread."""
+    with pytest.raises(ArchiveError) as caught:
+        inflate_archive(_ZIPPED + after, Caps())
+    assert caught.value.reason == reason
+
+
+def test_the_size_may_stand_in_the_content_too() -> None:
+    """Bytes that look like the trailer's size within the stream are no end."""
+    data = struct.pack("<I", 64) * 16
+    stored = zlib.compressobj(0, zlib.DEFLATED, 31)
+    assert inflate_archive(stored.compress(data) + stored.flush(), Caps()) == data
+
+
+def _judge(stored: bytes, caps: Caps) -> bytes | str:
+    try:
+        return inflate_archive(stored, caps)
+    except ArchiveError as error:
+        return error.reason
+
+
+@given(
+    st.binary(max_size=400),
+    st.integers(0, 9),
+    st.lists(st.tuples(st.sampled_from("sidc"), st.integers(0, 1000), st.binary(min_size=1, max_size=9)), max_size=3),
+    st.sampled_from([Caps(), Caps(inflated_bytes=100), Caps(ratio_free_bytes=50, ratio=2)]),
+)
+def test_going_in_one_go_changes_no_verdict(
+    content: bytes, level: int, changes: list[tuple[str, int, bytes]], caps: Caps
+) -> None:
+    """Whatever is done to a member, its content or the reason are what the steps alone give."""
+    stored = gzip.compress(content, level, mtime=0)
+    for kind, place, put in changes:
+        at = place % (len(stored) + 1)
+        kept = {"s": len(put), "i": 0, "d": len(put), "c": len(stored)}[kind]
+        stored = stored[:at] + (b"" if kind in "dc" else put) + stored[at + kept :]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipeline.archive.inflate._inflate_whole", lambda *_: None)
+        expected = _judge(stored, caps)
+    assert _judge(stored, caps) == expected
+
+
 @given(st.binary(max_size=300))
 def test_any_bytes_inflate_or_raise_archive_error(data: bytes) -> None:
     """Nothing else is ever raised, with or without a gzip header before the bytes."""

@@ -39,7 +39,7 @@ _FNV_BASIS, _FNV_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 _LOWER, _DASH, _UNDERSCORE, _BLANK, _UPPER_A, _UPPER_Z = 0x20, ord("-"), ord("_"), ord(" "), ord("A"), ord("Z")
 _QUOTE, _COMMA, _END_OBJECT, _END_LIST = ord('"'), ord(","), ord("}"), ord("]")
 _ASCII_END = 128
-_A, _C, _E, _K, _O, _T = ord("a"), ord("c"), ord("e"), ord("k"), ord("o"), ord("t")
+_A, _C, _E, _K, _N, _O, _R, _T = (ord(letter) for letter in "aceknort")
 _WORD_REACH = WIDTH + 4
 
 
@@ -160,8 +160,11 @@ def judge_hint(at: Any, start: Any, end: Any) -> Any:
 def _find_last_hints(at: Any, start: Any, end: Any, found: Any) -> Any:
     """The same for the buffer's last bytes, which no vector may read past."""
     while at + 4 <= end:
-        byte = load8(at) | _LOWER
-        if (byte == _O and load8(at + 1) | _LOWER == _K) or (byte == _E and load8(at + 1) | _LOWER == _C):
+        first, second = load8(at) | _LOWER, load8(at + 1) | _LOWER
+        third, fourth = load8(at + 2) | _LOWER, load8(at + 3) | _LOWER
+        if first == _O and second == _K and third == _E and fourth == _N:
+            return -2
+        if first == _E and second == _C and third == _R and fourth == _E:
             return -2
         at += 1
     return found
