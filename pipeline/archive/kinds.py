@@ -41,10 +41,7 @@ def kind_by_records(buffer: bytes, spans: RecordSpans) -> str:
         return "archive"
     kind = ""
     for start, end in zip(spans.starts, spans.ends, strict=True):
-        raw = buffer[start:end]
-        if not any(hint in raw for hint in _HINTS):
-            return "archive"
-        found = _record_kind(raw)
+        found = _record_kind(buffer[start:end])
         if found == "archive" or (kind and found != kind):
             return "archive"
         kind = found
@@ -52,6 +49,11 @@ def kind_by_records(buffer: bytes, spans: RecordSpans) -> str:
 
 
 def _record_kind(raw: bytes) -> str:
+    for hint in _HINTS:
+        if hint in raw:
+            break
+    else:
+        return "archive"  # nearly every record of nearly every object
     try:
         record = json.loads(raw.decode("utf-8", "replace"), strict=False, parse_int=str)
     except (json.JSONDecodeError, RecursionError):

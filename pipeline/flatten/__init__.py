@@ -2,15 +2,15 @@
 
 Contract: ``flatten_archives`` (or ``flatten_archive`` for one) turns delimited records into one Arrow batch of the
 schema EVENTS, sorted by event_date, event_time, event_id; every record becomes a row or a ``BadRecord``.
-``hash_archive`` gives the digests of an archive and of its records in one go.
+``hash_archive`` gives the digests of an archive and of its records in one go, ``hash_buffers`` those of many archives.
 ``redact_tokens`` is the one place that knows what a secret looks like. Nothing here takes a path, clock or network.
 """
 
 from __future__ import annotations
 
-from pipeline.flatten.delimit import delimit_records
+from pipeline.flatten.delimit import delimit_archives, delimit_records
 from pipeline.flatten.flatten import flatten_archive, flatten_archives
-from pipeline.flatten.hashing import hash_archive
+from pipeline.flatten.hashing import hash_archive, hash_buffers
 from pipeline.flatten.outcome import ArchiveRecords, ArchiveRef, ArchiveRows, BadRecord, Flattened, UnprovedError
 from pipeline.flatten.redaction import MARKER, redact_tokens
 
@@ -22,9 +22,11 @@ __all__ = [
     "BadRecord",
     "Flattened",
     "UnprovedError",
+    "delimit_archives",
     "delimit_records",
     "flatten_archive",
     "flatten_archives",
     "hash_archive",
+    "hash_buffers",
     "redact_tokens",
 ]

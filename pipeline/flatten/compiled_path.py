@@ -18,7 +18,7 @@ from pipeline.flatten.arrow_arrays import Places
 from pipeline.flatten.exact import Row, flatten_record
 from pipeline.flatten.interning import Interner
 from pipeline.flatten.layout import BOOLEAN_COLUMNS, DICTIONARY_COLUMNS, get_layout, rule_key
-from pipeline.flatten.memory import address
+from pipeline.flatten.memory import address, hold
 from pipeline.flatten.native import call
 from pipeline.flatten.outcome import ArchiveRecords, BadRecord
 from pipeline.flatten.promotions import rules_for
@@ -65,7 +65,7 @@ class RowFiller:
     def __init__(self, archives: Sequence[ArchiveRecords]) -> None:
         self._archives = archives
         self._layout = get_layout()
-        self._buffers = [np.frombuffer(archive.buffer, dtype=np.uint8) for archive in archives]
+        self._buffers = [hold(archive.buffer) for archive in archives]
         counts = [len(archive.starts) for archive in archives]
         self._first_rows = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         self.archive_of = np.repeat(np.arange(len(archives)), counts)
@@ -75,11 +75,11 @@ class RowFiller:
         self.exact: dict[int, Row] = {}
         self.bad: list[tuple[int, BadRecord]] = []
         self.unproved: set[int] = set()
-        bases = [address(buffer) for buffer in self._buffers]
-        nothing = [np.empty(0, dtype=np.int64)]
-        self.starts = np.concatenate([*nothing, *(a.starts + base for a, base in zip(archives, bases, strict=True))])
-        self.ends = np.concatenate([*nothing, *(a.ends + base for a, base in zip(archives, bases, strict=True))])
-        self._limits = np.array([base + len(b) for b, base in zip(self._buffers, bases, strict=True)], dtype=np.int64)
+        bases, sizes = np.array([(b.address, b.size) for b in self._buffers], dtype=np.int64).reshape(-1, 2).T
+        nothing, base_of = [np.empty(0, dtype=np.int64)], bases[self.archive_of]
+        self.starts = np.concatenate(nothing + [archive.starts for archive in archives]) + base_of
+        self.ends = np.concatenate(nothing + [archive.ends for archive in archives]) + base_of
+        self._limits = bases + sizes
         self._arenas: list[npt.NDArray[np.uint8]] = []
         self._state = np.zeros(1, dtype=meaning.STATE)
         self._held: dict[str, npt.NDArray[np.int64]] = {}

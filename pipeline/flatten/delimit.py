@@ -12,15 +12,14 @@ Source: AWS CloudTrail user guide, "CloudTrail log file examples": ``Records``, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.flatten.memory import address
+from pipeline.flatten.memory import address, hold
 
-_START, _END = b'{"Records":[{"eventVersion"', b"}]}"
-_BEFORE_RECORDS, _AFTER_RECORDS = len(b'{"Records":['), len(b"]}")
 _SHORTEST_BYTES = len(b'{"eventVersion"},')
 """From one seam to the next at the least, be it JSON or not."""
 
@@ -35,28 +34,44 @@ class Delimited(NamedTuple):
 
 
 def delimit_records(buffer: bytes) -> Delimited | None:
-    """Find the records of an archive as CloudTrail writes it, without proving that they are any.
+    """Find the records of one archive; see ``delimit_archives``."""
+    return delimit_archives([buffer])[0]
+
+
+def delimit_archives(buffers: Sequence[bytes]) -> list[Delimited | None]:
+    """Find the records of archives as CloudTrail writes them, without proving that they are any.
 
     Args:
-        buffer: inflated bytes.
+        buffers: inflated bytes of each.
 
     Returns:
-        Spans with one comma between two of them and nothing else in the list; ``None`` where the file begins or ends
-        otherwise or is no UTF-8: whoever can prove what it reads must split it.
+        For each, spans with one comma between two of them and nothing else in the list; ``None`` where the file begins
+        or ends otherwise or is no UTF-8: whoever can prove what it reads must split it.
     """
     from pipeline.flatten.native import call  # compiled code loads with the first archive, not with the room
 
-    if not buffer.startswith(_START) or not buffer.endswith(_END):
-        return None
-    text = np.frombuffer(buffer, dtype=np.uint8)
-    places = np.empty(len(buffer) // _SHORTEST_BYTES + 2, dtype=np.int64)
-    base = address(text)
-    count = call("find_records", base + _BEFORE_RECORDS, base + len(buffer), address(places, np.int64))
-    if count < 0:
-        count = -count
-        try:
-            buffer.decode()
-        except UnicodeDecodeError:
-            return None
-    starts = places[:count] - base
-    return Delimited(starts, np.append(starts[1:] - 1, len(buffer) - _AFTER_RECORDS))
+    held = [hold(buffer) for buffer in buffers]
+    bases = np.array([data.address for data in held], dtype=np.int64)
+    lengths = np.array([data.size for data in held], dtype=np.int64)
+    counts = np.empty(len(held), dtype=np.int64)
+    room = np.empty((2, int(lengths.sum()) // _SHORTEST_BYTES + 2 * len(held)), dtype=np.int64)
+    given = (address(array, np.int64) for array in (bases, lengths))
+    made = (address(array, np.int64) for array in (counts, *room))
+    filled = call("find_records", *given, len(held), *made)
+    starts, ends = room[:, :filled].copy()  # the room was for records of the fewest bytes
+    found: list[Delimited | None] = []
+    first = 0
+    for buffer, count in zip(buffers, counts.tolist(), strict=True):
+        is_text = count > 0 or (count < 0 and _is_utf8(buffer))
+        rows = slice(first, first + abs(count))
+        found.append(Delimited(starts[rows], ends[rows]) if is_text else None)
+        first += abs(count)
+    return found
+
+
+def _is_utf8(buffer: bytes) -> bool:
+    try:
+        buffer.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

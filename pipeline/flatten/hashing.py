@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.flatten.memory import address
+from pipeline.flatten.memory import address, hold
 from pipeline.flatten.native import call, has_entry
 from pipeline.flatten.state import (
     DIGEST_BYTES,
@@ -50,8 +50,7 @@ def hash_archive(data: bytes, starts: Addresses, ends: Addresses) -> tuple[str, 
     Returns:
         The archive's digest, lower-case hex; a row of ``DIGEST_BYTES`` for each span.
     """
-    buffer = np.frombuffer(data, dtype=np.uint8)
-    base = address(buffer)
+    base = hold(data).address
     starts, ends = starts + base, ends + base
     if not _has_lanes():
         return hashlib.sha256(data).hexdigest(), hash_spans(starts, ends)
@@ -59,6 +58,15 @@ def hash_archive(data: bytes, starts: Addresses, ends: Addresses) -> tuple[str, 
     bounds = np.array([[base], [base + len(data)]], dtype=np.int64)
     _hash_side_by_side((*bounds, whole), (starts, ends, digests))
     return whole.tobytes().hex(), digests
+
+
+def hash_buffers(buffers: Sequence[bytes]) -> list[str]:
+    """Digests of many small buffers, lower-case hex: side by side, and in one call."""
+    held = [hold(data) for data in buffers]
+    starts = np.array([data.address for data in held], dtype=np.int64)
+    ends = starts + np.array([data.size for data in held], dtype=np.int64)
+    digests = hash_spans(starts, ends).tobytes().hex()
+    return [digests[at : at + 2 * DIGEST_BYTES] for at in range(0, len(digests), 2 * DIGEST_BYTES)]
 
 
 def hash_spans(starts: Addresses, ends: Addresses) -> Digests:

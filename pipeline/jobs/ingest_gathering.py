@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -24,12 +23,14 @@ class ArchiveTally:
     """Counts of one archive; a retry begins with what the lake has of it.
 
     Attributes:
+        retry: what is read of it.
         facts: what the ledger says of its bytes.
     """
 
     def __init__(self, retry: Retry, facts: dict[str, Any]) -> None:
-        self._retry = retry
+        self.retry = retry
         self.facts = facts
+        self._settled: ArchiveOutcome | None = None
         self._kept = 0
         self._quarantined = 0
         self._first_reason: str | None = None
@@ -41,6 +42,10 @@ class ArchiveTally:
         records["read"] += self._kept + self._quarantined
         records["kept"] += self._kept
         records["quarantined"] += self._quarantined
+
+    def settle(self, outcome: ArchiveOutcome) -> None:
+        """Give a verdict on the whole, whose records are not looked at."""
+        self._settled = outcome
 
     def add_bad(self, reason: str, *, is_record: bool) -> None:
         """Count something that went to quarantine; bytes that belong to no record are no record."""
@@ -57,7 +62,9 @@ class ArchiveTally:
 
     def outcome(self) -> ArchiveOutcome:
         """The ledger's verdict: some records good is committed, none good is quarantined, none at all is empty."""
-        kept = self._retry.kept + self._kept
+        if self._settled is not None:
+            return self._settled
+        kept = self.retry.kept + self._kept
         reason, detail = None, None
         if kept:
             outcome = "committed"
@@ -83,16 +90,34 @@ class StepClock:
     """Time spent in each step of a task."""
 
     def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
+        self._steps: dict[str, _Step] = {}
 
-    @contextmanager
-    def timed(self, step: str) -> Iterator[None]:
-        """Add the time of a block to a step."""
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - started
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Step -> time spent in it so far."""
+        return {name: step.seconds for name, step in self._steps.items()}
+
+    def timed(self, step: str) -> _Step:
+        """Add the time of a block to a step; a step does not begin within itself."""
+        found = self._steps.get(step)
+        if found is None:
+            found = self._steps[step] = _Step()
+        return found
+
+
+class _Step:
+    """A stopwatch; a class instead of a generator, for it starts five times an archive."""
+
+    __slots__ = ("_started", "seconds")
+
+    def __init__(self) -> None:
+        self.seconds = self._started = 0.0
+
+    def __enter__(self) -> None:
+        self._started = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds += time.perf_counter() - self._started
 
 
 def cut_rows(

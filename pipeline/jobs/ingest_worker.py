@@ -25,7 +25,6 @@ from pipeline.archive import (
     RecordSpans,
     inflate_archive,
     is_strict_record,
-    kind_by_records,
     split_records,
 )
 from pipeline.errors import ArchiveError, ObjectChangedError, SourceError
@@ -34,11 +33,10 @@ from pipeline.flatten import (
     ArchiveRef,
     BadRecord,
     UnprovedError,
-    delimit_records,
     flatten_archives,
-    hash_archive,
 )
 from pipeline.jobs.ingest_gathering import ArchiveTally, StepClock, cut_rows
+from pipeline.jobs.ingest_opened import CHUNK_BYTES, CHUNK_ROWS, OpenedArchive, delimit_opened, hash_opened
 from pipeline.jobs.ingest_rows import EXCERPT_BYTES, RETRIED, ArchiveOutcome, TaskRows, unchanged_outcome
 from pipeline.jobs.ingest_tasks import ArchiveTask, RegionSpan, Retry, TaskResult, WorkerContext
 from pipeline.lake.batch import BatchPart
@@ -47,16 +45,11 @@ from pipeline.lake.parquet import FileAction
 from pipeline.source.keys import ObjectKind
 from pipeline.source.objects import ListedObject
 
-CHUNK_BYTES = 128 * 1024 * 1024
-"""JSON flattened at once, sorted once, and written as one file an event date: a task of usual archives is one chunk."""
-CHUNK_ROWS = 122_880
-"""Records flattened at once: a flood of tiny or odd ones costs far more memory than their bytes."""
+OPENED_BYTES = 1024 * 1024
+"""Inflated bytes whose records are found at once: the same calls for a hundred small archives as for a large one."""
 
-HASHED_TOGETHER_BYTES = 128 * 1024
-"""Inflated size from which an archive's hash is made beside those of its records: below, the call costs more than that
-saves, and the records of all small archives are hashed in one."""
 
-_Waiting = tuple[ArchiveTally, ListedObject, ArchiveRecords]
+_Waiting = tuple[OpenedArchive, ArchiveRecords]
 _WHOLE = Retry()
 _held: dict[str, WorkerContext] = {}
 
@@ -88,6 +81,8 @@ class _TaskReader:
         self.task = task
         self.rows = TaskRows()
         self.slots: list[tuple[ListedObject, ArchiveOutcome | ArchiveTally]] = []
+        self.opened: list[OpenedArchive] = []
+        self.opened_bytes = 0
         self.waiting: list[_Waiting] = []
         self.waiting_bytes = self.waiting_rows = 0
         self.files: list[FileAction] = []
@@ -104,6 +99,7 @@ class _TaskReader:
                 self.slots.append((listed, _skip_by_key(listed)))
             else:
                 self.slots.append((listed, self._read_archive(listed, data)))
+        self._take_opened()
         while self.waiting:  # what turned out to be split wrongly waits once more
             self._write_waiting()
 
@@ -145,7 +141,8 @@ class _TaskReader:
         with clock.timed("hash"):
             sha256 = hashlib.sha256(data).hexdigest()
         earlier = self.task.contents.get(listed.uri, {}).get(sha256)
-        if earlier is not None and listed.uri not in self.task.retries:
+        retry = self.task.retries.get(listed.uri)
+        if earlier is not None and retry is None:
             return unchanged_outcome(earlier, sha256)
         facts: dict[str, Any] = {"archive_sha256": sha256}
         raw = data
@@ -155,62 +152,61 @@ class _TaskReader:
         except ArchiveError as error:
             self.rows.add_quarantine(listed, reason=error.reason, detail=error.message, raw=raw[:EXCERPT_BYTES])
             return ArchiveOutcome("quarantined", error.reason, error.message, **facts)
-        with clock.timed("split"):
-            found = self._delimit(listed, raw)
         facts["inflated_bytes"] = len(raw)
-        digests = None
-        with clock.timed("hash"):
-            if found is not None and len(raw) >= HASHED_TOGETHER_BYTES:
-                facts["inflated_sha256"], digests = hash_archive(raw, found.starts, found.ends)
+        tally = ArchiveTally(retry or _WHOLE, facts)
+        self.opened.append(OpenedArchive(listed, raw, tally))
+        self.opened_bytes += len(raw)
+        if self.opened_bytes >= OPENED_BYTES:
+            self._take_opened()
+        return tally
+
+    def _take_opened(self) -> None:
+        """Find and hash the records of what was opened; the tallies wait for their rows."""
+        opened, self.opened, self.opened_bytes = self.opened, [], 0
+        if not opened:
+            return
+        with self.clock.timed("split"):
+            found = delimit_opened(opened, self.context.caps.records, self.task.retries)
+        with self.clock.timed("hash"):
+            digests = hash_opened(opened, found)
+        for archive, spans, hashed in zip(opened, found, digests, strict=True):
+            if spans is None:
+                self._split(archive)
             else:
-                facts["inflated_sha256"] = hashlib.sha256(raw).hexdigest()
-        if found is None:
-            return self._split(listed, raw, facts)
-        return self._take_records(listed, raw, found, facts, is_proved=False, digests=digests)
+                self._take_records(archive, spans, is_proved=False, digests=hashed)
 
-    def _delimit(self, listed: ListedObject, raw: bytes) -> RecordSpans | None:
-        """Spans that are proved while they are flattened: of an ordinary archive that is flattened in one go."""
-        if listed.uri in self.task.retries or len(raw) > CHUNK_BYTES:
-            return None
-        found = delimit_records(raw)
-        if found is None or len(found.starts) > min(CHUNK_ROWS, self.context.caps.records):
-            return None
-        count = len(found.starts)
-        spans = RecordSpans(found.starts, found.ends, np.arange(count), np.ones(count, dtype=np.bool_))
-        return spans if kind_by_records(raw, spans) == ObjectKind.ARCHIVE else None
-
-    def _split(self, listed: ListedObject, raw: bytes, facts: dict[str, Any]) -> ArchiveOutcome | ArchiveTally:
+    def _split(self, archive: OpenedArchive) -> None:
         """Take the records of an archive that is proved while it is split, whatever is wrong with it."""
+        listed, raw, tally = archive
         try:
             with self.clock.timed("split"):
                 spans = split_records(raw, self.context.caps)
         except ArchiveError as error:
             self.rows.add_quarantine(listed, reason=error.reason, detail=error.message, raw=raw[:EXCERPT_BYTES])
-            return ArchiveOutcome("quarantined", error.reason, error.message, **facts)
+            tally.settle(ArchiveOutcome("quarantined", error.reason, error.message, **tally.facts))
+            return
         if spans.kind != ObjectKind.ARCHIVE:
             detail = "by its content this is no log of management or data events"
-            return ArchiveOutcome("skipped", spans.kind, detail, kind=spans.kind, **facts)
-        return self._take_records(listed, raw, spans, facts)
+            tally.settle(ArchiveOutcome("skipped", spans.kind, detail, kind=spans.kind, **tally.facts))
+            return
+        self._take_records(archive, spans)
 
     def _take_records(
         self,
-        listed: ListedObject,
-        buffer: bytes,
+        opened: OpenedArchive,
         spans: RecordSpans,
-        facts: dict[str, Any],
         *,
         is_proved: bool = True,
         digests: npt.NDArray[np.uint8] | None = None,
-    ) -> ArchiveTally:
-        retry = self.task.retries.get(listed.uri, _WHOLE)
-        only = retry.records
-        sha256 = facts["archive_sha256"]
+    ) -> None:
+        listed, buffer, tally = opened
+        only = tally.retry.records
+        sha256 = tally.facts["archive_sha256"]
         wanted = "all" if only is None else sorted(only)
         self.name.update(f"{listed.uri}\0{listed.version}\0{sha256}\0{wanted}\0".encode())
-        tally = ArchiveTally(retry, facts)
         for span in spans.bad:
             if only is None or span.record_index is None or span.record_index in only:
-                self._quarantine(listed, buffer, span, tally)
+                self._quarantine(opened, span)
         key = listed.archive_key
         archive = ArchiveRef(listed.uri, listed.version, sha256, key.account_id, key.delivered_at or listed.modified_at)
         for rows in cut_rows(spans, only, CHUNK_BYTES, CHUNK_ROWS):
@@ -221,12 +217,11 @@ class _TaskReader:
             prove = None if is_proved else is_strict_record
             hashed = None if digests is None else digests[rows]
             records = ArchiveRecords(buffer, starts, ends, indexes, strict, archive, prove, hashed)
-            self.waiting.append((tally, listed, records))
+            self.waiting.append((opened, records))
             self.waiting_bytes += int(ends[-1] - starts[0])
             self.waiting_rows += len(starts)
             if self.waiting_bytes >= CHUNK_BYTES:
                 self._write_waiting()
-        return tally
 
     def _write_waiting(self) -> None:
         """Flatten and write what is waiting; many small archives at once cost what one large one does."""
@@ -236,31 +231,31 @@ class _TaskReader:
         self.waiting, self.waiting_bytes, self.waiting_rows = [], 0, 0  # their bytes are free for the encoder
         if batch.num_rows:
             self._write(pa.Table.from_batches([batch]))
-        for tally, listed, records in unproved:
-            place = next(number for number, (_, found) in enumerate(self.slots) if found is tally)
-            self.slots[place] = (listed, self._split(listed, records.buffer, tally.facts))
+        for opened, _ in unproved:
+            self._split(opened)
 
     def _flatten(self) -> tuple[pa.RecordBatch, list[_Waiting]]:
         """Rows of what is waiting, and what is not to be believed before it was split by what proves."""
         unproved: list[_Waiting] = []
         with self.clock.timed("flatten"):
             try:
-                made = flatten_archives([records for _, _, records in self.waiting])
+                made = flatten_archives([records for _, records in self.waiting])
             except UnprovedError as error:
                 unproved = [self.waiting[number] for number in error.archives]
                 self.waiting = [item for number, item in enumerate(self.waiting) if number not in error.archives]
-                made = flatten_archives([records for _, _, records in self.waiting])
-        for (tally, listed, records), rows in zip(self.waiting, made.archives, strict=True):
+                made = flatten_archives([records for _, records in self.waiting])
+        for (opened, records), rows in zip(self.waiting, made.archives, strict=True):
             if rows.kept_count + len(rows.bad) != len(records.starts):
                 raise AssertionError(
-                    f"{listed.uri}: {len(records.starts)} records became {rows.kept_count} + {len(rows.bad)}"
+                    f"{opened.listed.uri}: {len(records.starts)} records became {rows.kept_count} + {len(rows.bad)}"
                 )
-            tally.add_rows(rows)
+            opened.tally.add_rows(rows)
             for bad in rows.bad:
-                self._quarantine(listed, records.buffer, bad, tally)
+                self._quarantine(opened, bad)
         return made.batch, unproved
 
-    def _quarantine(self, listed: ListedObject, buffer: bytes, bad: BadSpan | BadRecord, tally: ArchiveTally) -> None:
+    def _quarantine(self, opened: OpenedArchive, bad: BadSpan | BadRecord) -> None:
+        listed, buffer, tally = opened
         tally.add_bad(bad.reason, is_record=bad.record_index is not None)
         self.rows.add_quarantine(
             listed,

@@ -62,24 +62,23 @@ class FolderSource:
 
     def fetch_object(self, listed: ListedObject) -> bytes:
         """Read a file if it still is the version that was listed; see ``Source.fetch_object``."""
-        location = Location(listed.uri)
         try:
             # Without O_NONBLOCK the open itself would wait for a pipe's other end.
             descriptor = os.open(_path_of(listed.uri), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
             try:
                 before = os.fstat(descriptor)
                 if not stat.S_ISREG(before.st_mode):
-                    raise SourceError("not a regular file, so it was not read", location=location)
+                    raise SourceError("not a regular file, so it was not read", location=Location(listed.uri))
                 data = _read(descriptor, listed.size) if _version(before) == listed.version else None
                 is_same = data is not None and _version(os.fstat(descriptor)) == listed.version
             finally:
                 os.close(descriptor)
         except FileNotFoundError as error:
-            raise ObjectChangedError("the file is gone since it was listed", location=location) from error
+            raise ObjectChangedError("the file is gone since it was listed", location=Location(listed.uri)) from error
         except OSError as error:
-            raise SourceError(f"cannot read the file: {error.strerror}", location=location) from error
+            raise SourceError(f"cannot read the file: {error.strerror}", location=Location(listed.uri)) from error
         if data is None or not is_same or len(data) != listed.size:
-            raise ObjectChangedError("the file changed since it was listed; run again", location=location)
+            raise ObjectChangedError("the file changed since it was listed; run again", location=Location(listed.uri))
         return data
 
     def fetch_objects(self, listed: Sequence[ListedObject]) -> Iterator[tuple[ListedObject, bytes | SourceError]]:
