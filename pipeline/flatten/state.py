@@ -49,10 +49,8 @@ SCAN = [
         "element_node",  # of a list's node: child node and slot of its items
         "element_slot",
         "identity_slot",
-        "identity_marks",  # marks within the identity that was scanned last
         "memo_at",  # identities seen lately, by their first bytes
         "memo_length",
-        "memo_marks",
         "memo_code",
         "memo_turn",
     )
@@ -68,7 +66,6 @@ SCAN_SIZES = {
     "secret_end": MAX_SECRETS,
     "memo_at": MEMO_BUCKETS * MEMO_WAYS,
     "memo_length": MEMO_BUCKETS * MEMO_WAYS,
-    "memo_marks": MEMO_BUCKETS * MEMO_WAYS,
     "memo_code": MEMO_BUCKETS * MEMO_WAYS,
     "memo_turn": MEMO_BUCKETS,
 }

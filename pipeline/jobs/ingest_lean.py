@@ -28,3 +28,5 @@ class _NoPandas(MetaPathFinder):
 sys.meta_path.insert(0, _NoPandas())
 # numpy starts a thread for each processor to multiply matrices, of which workers have none: 0.07 s of spinning.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# With one allocator for Arrow's libraries and all else, what one frees is there for the other (``_keep_memory``).
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")

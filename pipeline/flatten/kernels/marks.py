@@ -34,9 +34,9 @@ def _mark_last(at: Any, limit: Any) -> Any:
 
 
 @compiled
-def mark_record(start: Any, end: Any, limit: Any, marks: Any) -> Any:
-    """Write the marks between ``start`` and ``end``, then ``limit`` twice; returns how many, or -1 if too many."""
-    count, at = 0, start
+def mark_span(start: Any, end: Any, limit: Any, marks: Any, count: Any) -> Any:
+    """Write the marks between ``start`` and ``end`` behind ``count`` others; returns how many, or -1 if too many."""
+    at = start
     while at < end:
         if count > MAX_MARKS - BLOCK:
             return -1
@@ -53,6 +53,11 @@ def mark_record(start: Any, end: Any, limit: Any, marks: Any) -> Any:
             written += _AT_ONCE
         count += found
         at += BLOCK
+    return count
+
+
+@compiled
+def end_marks(limit: Any, marks: Any, count: Any) -> Any:
+    """Write ``limit`` behind the last mark, twice: what looks for another one stops there."""
     put(marks, count, limit)
     put(marks, count + 1, limit)
-    return count

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.flatten.kernels.callers import find_caller, recall_caller, remember_caller
 from pipeline.flatten.kernels.interning import has_room, intern_bytes, is_entry
 from pipeline.flatten.kernels.memory import (
     as_state,
@@ -23,7 +24,7 @@ from pipeline.flatten.kernels.memory import (
     store8,
 )
 from pipeline.flatten.kernels.scalars import is_written_true, parse_instant, read_boolean
-from pipeline.flatten.kernels.scanner import remember_identity, scan_record
+from pipeline.flatten.kernels.scanner import scan_record
 from pipeline.flatten.kernels.secrets import find_hints
 from pipeline.flatten.redaction import MARKER
 from pipeline.flatten.state import (
@@ -65,17 +66,23 @@ def _intern_code(state: Any, place: Any, column: Any, at: Any, meta: Any) -> Any
 
 
 @compiled
-def _set_value(state: Any, target: Any, at: Any, meta: Any) -> Any:
-    """Put a place into a column of the row that is still null."""
+def _put_value(state: Any, target: Any, at: Any, meta: Any) -> Any:
+    """Put a place into a column of the row."""
     if target >= CODE_TARGET:
         place = (target - CODE_TARGET) * state.row_count + state.row
-        if item(state.code, place) == 0:
-            put(state.code, place, _intern_code(state, place, target - CODE_TARGET, at, meta))
+        put(state.code, place, _intern_code(state, place, target - CODE_TARGET, at, meta))
         return
     place = target * state.row_count + state.row
-    if item(state.view_meta, place) == 0:
-        put(state.view_at, place, at)
-        put(state.view_meta, place, meta)
+    put(state.view_at, place, at)
+    put(state.view_meta, place, meta)
+
+
+@compiled
+def _is_null(state: Any, target: Any) -> Any:
+    """Whether a column of the row holds nothing yet."""
+    if target >= CODE_TARGET:
+        return item(state.code, (target - CODE_TARGET) * state.row_count + state.row) == 0
+    return item(state.view_meta, target * state.row_count + state.row) == 0
 
 
 @compiled
@@ -117,7 +124,7 @@ def _fill_json(state: Any, slot: Any, kind: Any, target: Any) -> Any:
         before = state.arena_used
         _splice(state, at, end)
         at, end = state.arena + before, state.arena + state.arena_used
-    _set_value(state, target, at, (end - at) * 4 + 1)
+    _put_value(state, target, at, (end - at) * 4 + 1)
 
 
 @compiled
@@ -131,7 +138,7 @@ def _fill_text(state: Any, slot: Any, kind: Any, target: Any) -> Any:
     if kind != STRING and kind != ESCAPED:
         return False  # and nothing kept: an interned value outlives the row that it made odd
     if end > at:
-        _set_value(state, target, at, (end - at) * 4 + (kind - STRING) * 2 + 1)
+        _put_value(state, target, at, (end - at) * 4 + (kind - STRING) * 2 + 1)
     return True
 
 
@@ -168,8 +175,8 @@ def _fill_promoted(state: Any, rule: Any) -> Any:
             _set_boolean(state, target, byte)
         elif (kind == OBJECT or kind == ARRAY) and state.secret_count:
             return False
-        elif end > at:
-            _set_value(state, target, at, (end - at) * 4 + (2 if kind == ESCAPED else 0) + 1)
+        elif end > at and _is_null(state, target):
+            _put_value(state, target, at, (end - at) * 4 + (2 if kind == ESCAPED else 0) + 1)
     return True
 
 
@@ -277,19 +284,36 @@ def _fill_time(state: Any) -> Any:
 
 
 @compiled
-def _fill_caller(state: Any, identity: Any, limit: Any) -> Any:
+def _fill_caller(state: Any, known: Any, has_hint: Any, limit: Any) -> Any:
     """The row's identity; false if it is odd."""
     kind = item(state.slot_kind, state.identity_slot)
     if kind != OBJECT:
         return kind == NONE or kind == NULL
+    if known >= 0:
+        put(state.identity, state.row, item(state.memo_code, known) + 1)
+        return True
+    identity = _fill_identity(state)
     if identity < 0:
-        identity = _fill_identity(state)
-        if identity < 0:
-            return False
+        return False
+    if not has_hint:
         at = item(state.slot_at, state.identity_slot)
-        remember_identity(state, at, item(state.slot_end, state.identity_slot) - at, identity, limit)
+        remember_caller(state, at, item(state.slot_end, state.identity_slot) - at, identity, limit)
     put(state.identity, state.row, identity + 1)
     return True
+
+
+@compiled
+def _find_hints(start: Any, end: Any, limit: Any, known_at: Any, known_end: Any) -> Any:
+    """Hints of secrets within a record; a known identity holds none."""
+    if known_end == 0:
+        return find_hints(start, end, start, end, limit)
+    before = find_hints(start, known_at, start, end, limit)
+    after = find_hints(known_end, end, start, end, limit)
+    if before == -2 or after == -2:
+        return -2
+    if before < 0 or after < 0:
+        return max(before, after)
+    return before + after
 
 
 @compiled
@@ -297,13 +321,19 @@ def _fill_row(state: Any) -> Any:
     """One record to one row; returns its state, or ``-NEEDS_KIND``."""
     row, rows = state.row, state.row_count
     start, end, limit = item(state.start, row), item(state.end, row), item(state.limit, row)
-    named = find_hints(start, end, limit)
+    known_at = find_caller(start, limit)
+    known = recall_caller(state, known_at, limit)
+    known_end = known_at + item(state.memo_length, known) if known >= 0 else 0
+    if known_end > end:
+        return ODD
+    named = _find_hints(start, end, limit, known_at, known_end)
     if named == -2:
         return ODD
-    identity = scan_record(state, start, end, limit, named >= 0)
-    if identity == -2 or (named >= 0 and state.session_count != named):
+    if not scan_record(state, start, end, limit, named >= 0, known_at, known_end):
         return ODD
-    if not _fill_time(state) or not _fill_plain(state) or not _fill_caller(state, identity, limit):
+    if named >= 0 and state.session_count != named:
+        return ODD
+    if not _fill_time(state) or not _fill_plain(state) or not _fill_caller(state, known, named >= 0, limit):
         return ODD
     if item(state.code, state.account_column * rows + row) == 0:
         return ODD  # the fallbacks are the exact path's, here and for the id

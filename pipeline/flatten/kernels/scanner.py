@@ -15,13 +15,11 @@ from typing import Any
 import numpy as np
 
 from pipeline.flatten.json_tree import PLAIN_DEPTH
-from pipeline.flatten.kernels.marks import mark_record
+from pipeline.flatten.kernels.marks import end_marks, mark_span
 from pipeline.flatten.kernels.memory import (
-    WIDTH,
     compiled,
     entry_point,
     equal_bytes,
-    is_other_vector,
     item,
     load8,
     load64,
@@ -56,9 +54,6 @@ from pipeline.flatten.state import (
     MAX_KEYS,
     MAX_SECRETS,
     MAX_SIBLINGS,
-    MEMO_BUCKETS,
-    MEMO_REACH,
-    MEMO_WAYS,
     NODE,
     NONE,
     NULL,
@@ -117,54 +112,6 @@ def is_repeated(seen: Any, first: Any, top: Any, hashed: Any) -> Any:
 
 
 @compiled
-def memo_bucket(at: Any) -> Any:
-    """Bucket of the identity at ``at``; ``MEMO_REACH`` bytes are read."""
-    mixed = load64(at + 24) * _MIX_A ^ load64(at + 56) * _MIX_B ^ load64(at + 96) * _MIX_C ^ load64(at + 136)
-    return np.int64((mixed ^ (mixed >> _SHIFT)) & np.uint64(MEMO_BUCKETS - 1))
-
-
-@compiled
-def _equal_texts(left: Any, right: Any, length: Any) -> Any:
-    """Whether two texts of at least ``WIDTH`` bytes are the same; the last vector overlaps the one before."""
-    last = length - WIDTH
-    for at in range(0, last, WIDTH):
-        if is_other_vector(left + at, right + at):
-            return False
-    return is_other_vector(left + last, right + last) == 0
-
-
-@compiled
-def recall_identity(state: Any, at: Any, limit: Any) -> Any:
-    """Entry of an identity that begins at ``at`` byte for byte as one seen before, or -1.
-
-    A complete object that stands there again is a complete object again: it need not be scanned.
-    """
-    if at + MEMO_REACH > limit:
-        return -1
-    first = memo_bucket(at) * MEMO_WAYS
-    for entry in range(first, first + MEMO_WAYS):
-        length = item(state.memo_length, entry)
-        if length and at + length <= limit and _equal_texts(item(state.memo_at, entry), at, length):
-            return entry
-    return -1
-
-
-@compiled
-def remember_identity(state: Any, at: Any, length: Any, code: Any, limit: Any) -> Any:
-    """Put an identity into the memo, in place of the oldest of its bucket."""
-    if at + MEMO_REACH > limit or length < WIDTH:
-        return
-    bucket = memo_bucket(at)
-    turn = item(state.memo_turn, bucket)
-    entry = bucket * MEMO_WAYS + turn
-    put(state.memo_turn, bucket, (turn + 1) % MEMO_WAYS)
-    put(state.memo_at, entry, at)
-    put(state.memo_length, entry, length)
-    put(state.memo_marks, entry, state.identity_marks)
-    put(state.memo_code, entry, code)
-
-
-@compiled
 def set_slot(state: Any, slot: Any, at: Any, end: Any, kind: Any) -> Any:
     """Keep where a member's value is; the items of a list share a slot, and a second one makes it ``MANY``."""
     if item(state.slot_kind, slot) != NONE:
@@ -204,13 +151,31 @@ def _pass_marks(marks: Any, place: Any, at: Any) -> Any:
 
 
 @compiled
-def scan_record(state: Any, start: Any, end: Any, limit: Any, has_hint: Any) -> Any:
-    """Fill the slots of the record at ``start``; returns the identity's code (-1: scanned), or -2 if it is odd."""
+def _mark_around(start: Any, end: Any, limit: Any, marks: Any, known_at: Any, known_end: Any) -> Any:
+    """Mark a record but for a known part of it; false if there are too many marks."""
+    count = 0
+    if known_end:
+        count = mark_span(start, known_at, limit, marks, count)
+        start = known_end
+    if count >= 0:
+        count = mark_span(start, end, limit, marks, count)
+    if count < 0:
+        return False
+    end_marks(limit, marks, count)
+    return True
+
+
+@compiled
+def scan_record(state: Any, start: Any, end: Any, limit: Any, has_hint: Any, known_at: Any, known_end: Any) -> Any:
+    """Fill the slots of the record at ``start``; what stands from ``known_at`` to ``known_end`` is its identity.
+
+    Where ``known_end`` is 0, nothing of it is known. Returns false if it is odd.
+    """
     marks = state.marks
-    if mark_record(start, end, limit, marks) < 0:
-        return -2
+    if not _mark_around(start, end, limit, marks, known_at, known_end):
+        return False
     _begin_scan(state)
-    identity, identity_place, level, top, place = -1, 0, 0, 0, 0
+    is_known_seen, level, top, place = known_end == 0, 0, 0, 0
     node, slot, value_at, is_object, first, is_first, known_keys = 1, -1, start, 1, 0, 1, 0
     at = start + 1
     while at < end:  # a record that does not close where it should may not run away over the others
@@ -218,15 +183,13 @@ def scan_record(state: Any, start: Any, end: Any, limit: Any, has_hint: Any) -> 
         byte = load8(at)
         if byte == _CLOSE_OBJECT or byte == _CLOSE_ARRAY:
             if byte != (_CLOSE_OBJECT if is_object else _CLOSE_ARRAY):
-                return -2
+                return False
             at += 1
             if slot >= 0:
                 set_slot(state, slot, value_at, at, OBJECT if is_object else ARRAY)
-                if slot == state.identity_slot:
-                    state.identity_marks = place - identity_place
             top = first
             if level == 0:
-                return identity if at == end else -2
+                return is_known_seen and at == end
             level -= 1
             base = state.stack + 8 * LEVEL_WORDS * level
             node, slot, value_at = item(base, NODE), item(base, SLOT), item(base, START)
@@ -235,22 +198,22 @@ def scan_record(state: Any, start: Any, end: Any, limit: Any, has_hint: Any) -> 
             continue
         if is_first == 0:
             if byte != _COMMA:
-                return -2
+                return False
             at = skip_space(at + 1)
             byte = load8(at)
         is_first = 0
         child, child_slot, secret = item(state.element_node, node), item(state.element_slot, node), PLAIN_KEY
         if is_object:
             if byte != _QUOTE:
-                return -2
+                return False
             child, child_slot = 0, -1
             place = _pass_marks(marks, place, at)
             found = end_string(marks, place + 1, limit)
             if found < 0:
-                return -2
+                return False
             key_end = item(marks, found >> 1)
             if found & 1 or item(marks, place) != at or key_end + 8 > limit:
-                return -2
+                return False
             place = (found >> 1) + 1
             length = key_end - at - 1
             hashed = hash_key(at + 1, length, node)
@@ -260,52 +223,48 @@ def scan_record(state: Any, start: Any, end: Any, limit: Any, has_hint: Any) -> 
                 if edge:
                     child, child_slot, bit = item(edge, EDGE_CHILD), item(edge, EDGE_SLOT), item(edge, EDGE_BIT)
                 elif level == 0:
-                    return -2  # a member without a column
+                    return False  # a member without a column
             if bit:
                 if known_keys & bit:
-                    return -2
+                    return False
                 known_keys |= bit
             else:
                 if is_repeated(state.seen, first, top, hashed) or top - first >= MAX_SIBLINGS or top >= MAX_KEYS - 1:
-                    return -2
+                    return False
                 put(state.seen, top, hashed)
                 top += 1
             if length >= 13 and (load64(key_end - 8) | FOLD) == ASSERTION_TAIL:
-                return -2
+                return False
             if has_hint:
                 secret = judge_key(at + 1, length)
                 state.session_count += secret == SESSION_KEY
             at = skip_space(key_end + 1)
             if load8(at) != _COLON:
-                return -2
+                return False
             at = skip_space(at + 1)
             byte = load8(at)
         if byte == _QUOTE:
             place = _pass_marks(marks, place, at)
             found = end_string(marks, place + 1, limit)
             if found < 0 or item(marks, place) != at:
-                return -2
+                return False
             kind = ESCAPED if found & 1 else STRING
             closing = item(marks, found >> 1)
             place = (found >> 1) + 1
             if secret != PLAIN_KEY and not _keep_secret(state, at, closing + 1):
-                return -2
+                return False
             if child_slot >= 0:
                 set_slot(state, child_slot, at + 1, closing, kind)
             at = closing + 1
         elif byte == _OPEN_OBJECT or byte == _OPEN_ARRAY:
             if secret != PLAIN_KEY or level + 2 > PLAIN_DEPTH:
-                return -2
-            if child_slot == state.identity_slot:
-                place = _pass_marks(marks, place, at)
-                identity_place = place
-                known = recall_identity(state, at, limit)
-                if known >= 0:
-                    identity = item(state.memo_code, known)
-                    set_slot(state, child_slot, at, at + item(state.memo_length, known), OBJECT)
-                    at += item(state.memo_length, known)
-                    place += item(state.memo_marks, known)
-                    continue
+                return False
+            if at == known_at and known_end:  # no token before it had a mark within it, or this would not be a value
+                if child_slot != state.identity_slot:
+                    return False
+                set_slot(state, child_slot, at, known_end, OBJECT)
+                at, is_known_seen = known_end, True
+                continue
             base = state.stack + 8 * LEVEL_WORDS * level
             put(base, NODE, node)
             put(base, SLOT, slot)
@@ -320,15 +279,15 @@ def scan_record(state: Any, start: Any, end: Any, limit: Any, has_hint: Any) -> 
         elif byte == _T or byte == _F or byte == _N:
             stop = end_word(at)
             if stop == 0:
-                return -2
+                return False
             if child_slot >= 0:
                 set_slot(state, child_slot, at, stop, TRUE if byte == _T else FALSE if byte == _F else NULL)
             at = stop
         else:
             stop = end_number(at)
             if stop == 0 or secret != PLAIN_KEY:
-                return -2
+                return False
             if child_slot >= 0:
                 set_slot(state, child_slot, at, stop, NUMBER)
             at = stop
-    return -2
+    return False

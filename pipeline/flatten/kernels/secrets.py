@@ -94,28 +94,38 @@ def is_harmless_secret(at: Any, end: Any) -> Any:
 
 @intrinsic
 def mark_hints(typing_context: Any, address: Any) -> Any:
-    """Bits where ``oken`` or ``ecre`` begins, in any case, among the 32 bytes at ``address``; 35 are read."""
+    """Bits for the 32 bytes at ``address`` behind which ``ken`` or ``cre`` stands, in any case; 35 are read.
+
+    Whether the byte itself makes that ``oken`` or ``ecre`` is asked only where it matters.
+    """
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         vector = ir.VectorType(ir.IntType(8), WIDTH)
         fold = ir.Constant(vector, [_LOWER] * WIDTH)
         loads = []
-        for offset in range(4):
+        for offset in range(1, 4):
             moved = builder.add(args[0], ir.Constant(ir.IntType(64), offset))
             load = builder.load(builder.inttoptr(moved, vector.as_pointer()))
             load.align = 1
             loads.append(builder.or_(load, fold))
         found = []
-        for word in ("oken", "ecre"):
+        for word in ("ken", "cre"):
             hits = [
                 builder.icmp_unsigned("==", load, ir.Constant(vector, [ord(letter)] * WIDTH))
                 for load, letter in zip(loads, word, strict=True)
             ]
-            found.append(builder.and_(builder.and_(hits[0], hits[1]), builder.and_(hits[2], hits[3])))
+            found.append(builder.and_(builder.and_(hits[0], hits[1]), hits[2]))
         bits = builder.bitcast(builder.or_(*found), ir.IntType(WIDTH))
         return builder.zext(bits, ir.IntType(64))
 
     return types.int64(types.int64), generate
+
+
+@compiled
+def _is_hint(at: Any) -> Any:
+    """Whether the byte before ``ken`` or ``cre`` makes it one."""
+    first, second = load8(at) | _LOWER, load8(at + 1) | _LOWER
+    return (first == _O and second == _K) or (first == _E and second == _C)
 
 
 @compiled
@@ -157,36 +167,35 @@ def judge_hint(at: Any, start: Any, end: Any) -> Any:
 
 
 @compiled
-def _find_last_hints(at: Any, start: Any, end: Any, found: Any) -> Any:
+def _find_last_hints(at: Any, last: Any, found: Any) -> Any:
     """The same for the buffer's last bytes, which no vector may read past."""
-    while at + 4 <= end:
-        first, second = load8(at) | _LOWER, load8(at + 1) | _LOWER
+    while at < last:
         third, fourth = load8(at + 2) | _LOWER, load8(at + 3) | _LOWER
-        if first == _O and second == _K and third == _E and fourth == _N:
-            return -2
-        if first == _E and second == _C and third == _R and fourth == _E:
+        if _is_hint(at) and ((third == _E and fourth == _N) or (third == _R and fourth == _E)):
             return -2
         at += 1
     return found
 
 
 @compiled
-def find_hints(start: Any, end: Any, limit: Any) -> Any:
-    """Hints of secrets within a record.
+def find_hints(at: Any, stop: Any, start: Any, end: Any, limit: Any) -> Any:
+    """Hints of secrets that begin between ``at`` and ``stop`` in the record from ``start`` to ``end``.
 
     Returns -1 if there are none; -2 if the record must be read exactly; else how often a session token is named.
     """
     found = -1
-    at = start
-    while at < end:
+    last = min(stop, end - 3)  # a hint has four letters
+    while at < last:
         if at + _WORD_REACH > limit:
-            return _find_last_hints(at, start, end, found)
+            return _find_last_hints(at, last, found)
         bits = mark_hints(at)
         while bits:
             hint = at + count_trailing_zeros(bits)
             bits &= bits - 1
-            if hint + 4 > end:
+            if hint >= last:
                 break
+            if not _is_hint(hint):
+                continue
             found = 0 if found < 0 else found
             kind = judge_hint(hint, start, end)
             if kind == 2:
