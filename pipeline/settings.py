@@ -49,7 +49,7 @@ class IngestSettings:
 
     workers: int = 0
     task_stored_bytes: int = 8 * MEBIBYTE
-    task_archives: int = 512
+    task_archives: int = 1024
     batch_tasks: int = 16
     late_days: int = 31
     compression_level: int = 1
