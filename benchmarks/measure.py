@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-_WATCH_SECONDS = 0.02
+_WATCH_SECONDS = 0.05  # each look costs milliseconds of what is watched
 
 
 @dataclass(frozen=True, slots=True)
