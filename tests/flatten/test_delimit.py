@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import zlib
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.flatten import delimit_records
-from tests.archive.hostile import HOSTILE_CASES, document, text, with_value
+from tests.archive.hostile import HOSTILE_CASES, document, record, text, with_value
 from tests.flatten.generated import mutated_records, records
 from tests.fuzz.ingest import check_delimited
 
@@ -112,6 +113,28 @@ def test_what_is_no_record_is_not_believed(name: str, place: int) -> None:
     raw = [text(number) for number in range(3)]
     raw[place] = with_value(BROKEN[name], place)
     assert not check_delimited(document(*raw))
+
+
+_CALLER = json.dumps(record()["userIdentity"], separators=(",", ":")).encode()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"eventVersion":"', b'"eventVersion":"1\\","userIdentity":{"a":"'),
+        (b'"eventVersion":"1.08"', b'"eventVersion":"1\\"'),
+        (_CALLER, _CALLER + b"}"),
+        (_CALLER + b",", _CALLER),
+        (_CALLER, _CALLER[:-1]),
+        (_CALLER, _CALLER + b":"),
+        (b'"userIdentity":{', b'"userIdentity":{{'),
+    ],
+)
+def test_a_known_caller_in_a_broken_record_is_not_believed(old: bytes, new: bytes) -> None:
+    """What is passed over unread proves nothing about what stands around it."""
+    broken = text(1).replace(old, new, 1)
+    assert broken != text(1)
+    assert not check_delimited(document(text(0), broken, text(2)))
 
 
 @pytest.mark.parametrize(

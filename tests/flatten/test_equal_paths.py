@@ -1,5 +1,6 @@
 """The compiled path equals the exact path: the property that lets the one be fast and the other be simple."""
 
+import json
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +16,7 @@ from pipeline.flatten.state import MAX_MARKS
 from pipeline.flatten.times import latest_plausible
 from pipeline.schema import EVENTS
 from pipeline.settings import Caps
-from tests.archive.hostile import document, text
+from tests.archive.hostile import document, record, text
 from tests.flatten.generated import mutated_records, records
 
 _ARCHIVE = ArchiveRef("file:///a.json.gz", "v1", "ab" * 32, "999988887777")
@@ -85,6 +86,32 @@ def test_an_odd_value_leaves_nothing_behind_in_an_interned_column(value: Any) ->
 def test_strings_end_anywhere_within_a_block(piece: str) -> None:
     """What ends or escapes a string is seen at each place of the vectors that look for it."""
     _assert_equal_paths([text(place, requestParameters={"roleName": "r" * place + piece}) for place in range(140)])
+
+
+_CALLER = json.dumps(record()["userIdentity"], separators=(",", ":")).encode()
+_TOKEN = {"credentials": {"accessKeyId": "ASIAEXAMPLE", "sessionToken": "FwoGZXIvYXdzEXAMPLETOKEN"}}
+
+
+@pytest.mark.parametrize(
+    "variant",
+    [
+        text(1, responseElements=_TOKEN),
+        text(1, userAgent="a session token, and a secret key"),
+        text(1, requestParameters={"eventVersion": "1.08", "userIdentity": record()["userIdentity"]}),
+        text(1, requestParameters={"text": text(2).decode()}),
+        text(1).replace(b'"userIdentity":', b'"userIdentity" :'),
+        text(1).replace(_CALLER, _CALLER + b" "),
+        text(1).replace(_CALLER, _CALLER[:-1] + b',"sessionToken":"FwoGZXIvYXdzEXAMPLE"}'),
+        text(1).replace(_CALLER, _CALLER + b',"userIdentity":' + _CALLER),
+        text(1).replace(b'"userIdentity":', b'"userIdentity":null,"userIdentity":'),
+        text(1).replace(b'"userIdentity":', b'"apiVersion":"1","userIdentity":'),
+        text(1).replace(b'"eventVersion":"', b'"eventVersion":"\\u0031'),
+    ],
+)
+def test_a_caller_seen_before_is_read_as_the_first_time(variant: bytes) -> None:
+    """Whatever stands around or within it, and whether or not it may be passed over."""
+    assert _CALLER in variant or b"sessionToken" in variant
+    _assert_equal_paths([text(0), variant, text(2), variant.replace(b"-000000000001", b"-000000000003"), text(4)])
 
 
 def test_more_marks_than_compiled_code_has_room_for() -> None:
