@@ -27,6 +27,7 @@ from pipeline.jobs.build_extensions import PolicyStages, policy_extensions
 from pipeline.jobs.build_snapshot import AccountSnapshot, keep_snapshot, kept_snapshot, read_snapshot
 from pipeline.jobs.lake_access import open_job_lake
 from pipeline.jobs.own_calls import keep_own_calls, kept_own_calls, read_journals
+from pipeline.jobs.processors import count_processors
 from pipeline.jobs.progress import Progress, Silent
 from pipeline.lake import Lake
 from pipeline.models import (
@@ -46,7 +47,8 @@ from pipeline.models import (
 from pipeline.settings import Settings
 
 MARTS_FILE = "policytrail.duckdb"
-BUILD_LIMITS = EngineLimits(memory="2GiB")
+BUILD_LIMITS = EngineLimits(memory="2GiB", threads=max(1, count_processors() - 1))
+"""The second of two lanes is a thread too: lanes and the engine's own are together as many as the cores."""
 _STAGE = "build"
 
 

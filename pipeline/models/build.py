@@ -46,8 +46,7 @@ class Build:
     """One build in progress: ``run``, then ``remember`` once everything that depends on it is in place.
 
     ``on_model`` hears of each model before it is looked at, ``on_made`` after it; ``on_news`` once, before the first,
-    if the lake changed. Models that do not need each other are made side by side, in so many ``lanes``; of those that
-    read the events one runs at a time, so that memory is that of one.
+    if the lake changed. Models that do not need each other are made side by side, in so many ``lanes``.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -112,13 +111,22 @@ class Build:
             else:
                 self._extend(name)
 
-        run_side_by_side(plan, make, lanes=self.lanes, alone=event_readers(self.models))
+        run_side_by_side(plan, make, lanes=self.lanes, alone=self._lone_models())
         self.cursors.catch_up()
         self.result.unchanged.sort()
         for name, (sql, path) in self.audits.items():
             self.on_model(name)
             run_audit(self.connection, name, sql, path)
             self.on_made(name)
+
+    def _lone_models(self) -> frozenset[str]:
+        """Models of which one is made at a time: those that read the events, where one query has several threads.
+
+        It keeps the cores busy by itself then, and memory is that of one. Where a query has one thread, two of them
+        side by side need no more than one of two threads.
+        """
+        ((threads,),) = self.connection.execute("select current_setting('threads')").fetchall()
+        return event_readers(self.models) if threads > 1 else frozenset()
 
     def remember(self) -> None:
         """Note in the store what was built, so that the next build makes only what changed; ``run`` came before."""
