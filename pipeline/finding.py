@@ -6,7 +6,7 @@ their order are public. This module must never read a table, a clock or a file.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -39,6 +39,11 @@ def format_time(moment: datetime) -> str:
     return f"{text}.{moment.microsecond:06d}Z" if moment.microsecond else f"{text}Z"
 
 
+def _members(item: Any) -> dict[str, Any]:
+    """Members of a frozen dataclass by name; ``asdict`` would copy every value, and nothing here can change."""
+    return {member.name: getattr(item, member.name) for member in fields(item)}
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """Why the finding has its class or score; ``points`` is what it added to the score, 0 if only said."""
@@ -63,7 +68,7 @@ class Evidence:
 
     def to_json(self) -> dict[str, Any]:
         """Return the INTERFACE form; ``verification`` appears only where the archive was checked."""
-        out = asdict(self)
+        out = _members(self)
         out["event_time"] = format_time(self.event_time)
         if self.verification is None:
             del out["verification"]
@@ -157,16 +162,16 @@ class Finding:
             "score": self.score,
             "title": self.title,
             "summary": self.summary,
-            "principal": asdict(self.principal),
-            "target": asdict(self.target),
+            "principal": _members(self.principal),
+            "target": _members(self.target),
             "first_event_time": format_time(self.first_event_time),
             "last_event_time": format_time(self.last_event_time),
             "supersedes": list(self.supersedes),
             "path_ids": list(self.path_ids),
             "delta": {
-                name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self.delta).items()
+                name: list(value) if isinstance(value, tuple) else value for name, value in _members(self.delta).items()
             },
-            "reasons": [asdict(reason) for reason in self.reasons],
+            "reasons": [_members(reason) for reason in self.reasons],
             "evidence": [item.to_json() for item in self.evidence],
             "chain": [edge.to_json() for edge in self.chain],
             "remediation": list(self.remediation),

@@ -22,8 +22,8 @@ from pipeline import __version__
 from pipeline.errors import PipelineError, UsageError
 from pipeline.finding import SEVERITIES, Finding
 from pipeline.findings import collect_findings
+from pipeline.jobs.coverage import LEDGER_COLUMNS, map_coverage, select_hours, select_period, summarise_coverage
 from pipeline.jobs.coverage import looked_at as opened_archives
-from pipeline.jobs.coverage import map_coverage, select_hours, select_period, summarise_coverage
 from pipeline.jobs.finding_changes import read_changes
 from pipeline.jobs.finding_steps import add_steps
 from pipeline.jobs.ingest_accounting import IngestReport
@@ -78,7 +78,7 @@ class LookedAt:
 
 def read_looked_at(lake: Lake, since: date | None, until: date | None) -> LookedAt:
     """Read what was looked at; for a run it is done while the models are built."""
-    ledger = select_period(lake.ledger(), since, until)
+    ledger = select_period(lake.ledger(LEDGER_COLUMNS), since, until)
     hours = read_hours(lake)
     hours = None if hours is None else select_hours(hours, since, until)
     regions = _list_regions(lake) if _has_events_of_unknown_region(ledger) else None

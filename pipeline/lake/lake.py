@@ -26,7 +26,14 @@ from pipeline.lake.layout import (
     locate_lake,
     write_format,
 )
-from pipeline.lake.ledger import KNOWN_COLUMNS, KnownVersions, collect_contents, collect_dates, select_latest
+from pipeline.lake.ledger import (
+    KNOWN_COLUMNS,
+    LEDGER_KEYS,
+    KnownVersions,
+    collect_contents,
+    collect_dates,
+    select_latest,
+)
 from pipeline.lake.model_tables import (
     discard_old_versions,
     list_model_files,
@@ -92,13 +99,13 @@ class Lake:
         """Those of some (uri, version) pairs that other runs have committed since ``known_versions``."""
         return self._committer.taken_by_others(keys)
 
-    def ledger(self) -> pa.Table:
-        """The latest ledger row per (archive_uri, archive_version), in ledger order."""
-        return select_latest(self.ledger_history())
+    def ledger(self, columns: Iterable[str] = ARCHIVES_SCHEMA.names) -> pa.Table:
+        """The latest ledger row per (archive_uri, archive_version), in ledger order; its keys come with any columns."""
+        return select_latest(self.ledger_history(columns))
 
-    def ledger_history(self) -> pa.Table:
-        """Every ledger row, verdicts and retries included, in ledger order."""
-        rows = self._ledger_dataset().to_table()
+    def ledger_history(self, columns: Iterable[str] = ARCHIVES_SCHEMA.names) -> pa.Table:
+        """Every ledger row, verdicts and retries included, in ledger order; its keys come with any columns."""
+        rows = self._ledger_dataset().to_table(columns=list(dict.fromkeys((*LEDGER_KEYS, *columns))))
         return rows.sort_by([("batch_number", "ascending"), ("batch_position", "ascending")])
 
     def has_ledger_rows(self, condition: pads.Expression) -> bool:
@@ -140,9 +147,9 @@ class Lake:
         replace_dates: Iterable[date] | None = None,
         by_event_date: bool = False,
         metadata: Mapping[str, str] | None = None,
-    ) -> int:
+    ) -> None:
         """Write a model's table, whole or for some event dates, in one commit (model_tables.py)."""
-        return write_model(
+        write_model(
             self.location,
             name,
             data,

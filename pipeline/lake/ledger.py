@@ -152,7 +152,10 @@ class KnownVersions:
                 self._digests.discard(_digest(uri, version))
 
 
-KNOWN_COLUMNS = ["batch_number", "batch_position", "archive_uri", "archive_version", "outcome"]
+LEDGER_KEYS = ("batch_number", "batch_position", "archive_uri", "archive_version")
+"""What orders the ledger and tells a later row of the same object: read whatever else is asked for."""
+
+KNOWN_COLUMNS = [*LEDGER_KEYS, "outcome"]
 """All that ``KnownVersions`` needs: a few bytes a row of the ledger's files."""
 
 

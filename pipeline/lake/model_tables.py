@@ -34,7 +34,7 @@ def write_model(
     replace_dates: Iterable[date] | None = None,
     by_event_date: bool = False,
     metadata: Mapping[str, str] | None = None,
-) -> int:
+) -> None:
     """Write a model's rows in one commit.
 
     Args:
@@ -45,17 +45,13 @@ def write_model(
         by_event_date: partition by ``event_date``; implied by ``replace_dates``.
         metadata: kept with the commit, for ``read_model_metadata``.
 
-    Returns:
-        The version written.
-
     Raises:
         LakeError: the rows do not fit the table that is there, or the store refused.
     """
     reader = data.to_reader() if isinstance(data, pa.Table) else data
     dates = None if replace_dates is None else sorted(set(replace_dates))
-    exists = _load(location, name) is not None
     predicate = None
-    if dates is not None and exists:
+    if dates is not None and _load(location, name) is not None:
         if not dates:
             raise LakeError(f"model {name}: no event date to replace")
         predicate = "event_date IN ({})".format(", ".join(f"DATE '{day.isoformat()}'" for day in dates))
@@ -73,7 +69,6 @@ def write_model(
         )
     except (DeltaError, OSError, ValueError, pa.ArrowException) as error:
         raise LakeError(f"cannot write model {name}: {error}", hint="its last version stays readable") from error
-    return int(open_model(location, name).version())
 
 
 def open_model(location: LakeLocation, name: str) -> DeltaTable:

@@ -52,8 +52,11 @@ def audit_types(model: Model, types: Mapping[str, str]) -> None:
             raise _error(model, f"its column {column} is {kind}, which Delta tables do not have: cast it to bigint")
 
 
-def audit_grain(connection: duckdb.DuckDBPyConnection, model: Model, relation: str, *, where: str = "true") -> None:
+def audit_grain(connection: duckdb.DuckDBPyConnection, model: Model, relation: str, *, where: str = "true") -> int:
     """Check that the grain is unique and never null in ``relation``.
+
+    Returns:
+        Its number of rows, which had to be counted for that.
 
     Raises:
         ModelError: it is not; names the first offending key.
@@ -62,12 +65,12 @@ def audit_grain(connection: duckdb.DuckDBPyConnection, model: Model, relation: s
     shown = ", ".join(f"{key}::varchar" for key in model.header.grain)
     nulls = " or ".join(f"{key} is null" for key in model.header.grain)
     # Eight bytes a row settle it nearly always; only where two hashes agree are the keys themselves compared.
-    suspects = connection.execute(
-        f"select 1 from {relation} where {where} group by hash({keys})"  # noqa: S608 - names from headers
-        f" having count(*) > 1 or bool_or({nulls}) limit 1"
+    ((count, hash_count, null_count),) = connection.execute(
+        f"select count(*), count(distinct hash({keys})), count(*) filter ({nulls})"  # noqa: S608 - names from headers
+        f" from {relation} where {where}"
     ).fetchall()
-    if not suspects:
-        return
+    if count == hash_count and not null_count:
+        return int(count)
     rows = connection.execute(
         f"select {shown}, count(*) from {relation} where {where} group by {keys}"  # noqa: S608 - names from headers
         f" having count(*) > 1 or {nulls} order by all limit 1"
@@ -75,6 +78,7 @@ def audit_grain(connection: duckdb.DuckDBPyConnection, model: Model, relation: s
     for row in rows:
         key = dict(zip(model.header.grain, row[:-1], strict=True))
         raise _error(model, f"its grain is not unique or null: {row[-1]} row(s) for {key!r}")
+    return int(count)
 
 
 def load_audits(folder: Path) -> Mapping[str, tuple[str, Path]]:

@@ -46,8 +46,7 @@ class Build:
     """One build in progress: ``run``, then ``remember`` once everything that depends on it is in place.
 
     ``on_model`` hears of each model before it is looked at, ``on_made`` after it; ``on_news`` once, before the first,
-    if the lake changed. Models that do not need each other are made side by side, in so many ``lanes``; of those that
-    read the events one runs at a time, so that memory is that of one.
+    if the lake changed. Models that do not need each other are made side by side, in so many ``lanes``.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -112,13 +111,22 @@ class Build:
             else:
                 self._extend(name)
 
-        run_side_by_side(plan, make, lanes=self.lanes, alone=event_readers(self.models))
+        run_side_by_side(plan, make, lanes=self.lanes, alone=self._lone_models())
         self.cursors.catch_up()
         self.result.unchanged.sort()
         for name, (sql, path) in self.audits.items():
             self.on_model(name)
             run_audit(self.connection, name, sql, path)
             self.on_made(name)
+
+    def _lone_models(self) -> frozenset[str]:
+        """Models of which one is made at a time: those that read the events, where one query has several threads.
+
+        It keeps the cores busy by itself then, and memory is that of one. Where a query has one thread, two of them
+        side by side need no more than one of two threads.
+        """
+        ((threads,),) = self.connection.execute("select current_setting('threads')").fetchall()
+        return event_readers(self.models) if threads > 1 else frozenset()
 
     def remember(self) -> None:
         """Note in the store what was built, so that the next build makes only what changed; ``run`` came before."""
@@ -172,7 +180,7 @@ class Build:
         if not table.schema.equals(extension.schema):
             raise ModelError(f"{name} was made with other columns than schema.py declares: {table.schema}")
         keep_table(self.here, name, table)
-        self._store_whole(name, before, digest)
+        self._store_whole(name, table.num_rows, before, digest)
         self.on_made(name)
 
     def _build(self, model: Model) -> None:
@@ -229,13 +237,13 @@ class Build:
             f"create table {model.name} as select * from ({model.sql}\n) order by {self._order(model)}",  # noqa: S608
             self._values(model),
         )
-        self._audit_table(model, model.name)
-        self._store_whole(model.name, before, digest)
+        rows = self._audit_table(model, model.name)
+        self._store_whole(model.name, rows, before, digest)
 
-    def _store_whole(self, name: str, before: ModelState | None, digest: str) -> None:
+    def _store_whole(self, name: str, rows: int, before: ModelState | None, digest: str) -> None:
         """Write a whole relation unless its rows are what they were, and note which dates differ."""
         if before is None:
-            self._store_first(name, digest)
+            self._store_first(name, rows, digest)
             return
         prints = fingerprint_rows(self.here, name)
         old = before.fingerprints
@@ -248,17 +256,17 @@ class Build:
         if not differing and self.store.has(name):
             self.result.unchanged.append(name)
             return
-        self.result.written[name] = self._count(name)
+        self.result.written[name] = rows
         self.writer.add(name, name, replace_dates=None, by_event_date=False)
 
-    def _store_first(self, name: str, digest: str) -> None:
+    def _store_first(self, name: str, rows: int, digest: str) -> None:
         """Write a relation that was never built: what it is compared by next time, the writer works out."""
 
         def note(cursor: duckdb.DuckDBPyConnection) -> None:
             self.states[name] = ModelState(digest, self.lake.batch_number, fingerprint_rows(cursor, name))
 
         self.changes[name] = EVERYTHING
-        self.result.written[name] = self._count(name)
+        self.result.written[name] = rows
         self.writer.add(name, name, replace_dates=None, by_event_date=False, then=note)
 
     def _build_dates(self, model: Model, change: Change, digest: str) -> None:
@@ -278,11 +286,13 @@ class Build:
             self.cursors.register(model.name, kept)
             return
         fresh = []
+        rows = 0
         for number, run in enumerate(runs):
-            fresh.append(self._build_run(model, run, number))
+            fresh.append(f"fresh_{model.name}_{number}")
+            rows += self._build_run(model, run, fresh[-1])
             whole = change.is_whole and number == 0
             self.writer.add(model.name, fresh[-1], replace_dates=None if whole else run, by_event_date=True)
-        self.result.written[model.name] = sum(self._count(name) for name in fresh)
+        self.result.written[model.name] = rows
         parts = [f"from {name}" for name in fresh]
         if kept is not None and not change.is_whole:
             self.cursors.register(f"kept_{model.name}", kept)
@@ -304,8 +314,8 @@ class Build:
                 weights[row["event_date"]] = weights.get(row["event_date"], 0) + row["rows"]
         return weights
 
-    def _build_run(self, model: Model, run: list[date], number: int) -> str:
-        """Make one run of dates of a by-date model; returns the table that holds its rows."""
+    def _build_run(self, model: Model, run: list[date], fresh: str) -> int:
+        """Make one run of dates of a by-date model as the table ``fresh``; returns its number of rows."""
         header = model.header
         known = self.lake.event_dates
         read = dates_to_read(run, header.lookback_days, known_dates=known)
@@ -315,21 +325,19 @@ class Build:
             if "event_date" in self.columns[name]
         ]
         prefix = f"with {', '.join(bounds)} " if bounds else ""
-        fresh = f"fresh_{model.name}_{number}"
         self.here.execute(
             f"create table {fresh} as {prefix}select * from ({model.sql}\n)"  # noqa: S608 - checked at load
             f" where {_in_dates(run, known)} order by event_date, {self._order(model)}",
             self._values(model),
         )
-        self._audit_table(model, fresh)
-        return fresh
+        return self._audit_table(model, fresh)
 
-    def _audit_table(self, model: Model, table: str) -> None:
-        """Check what was made against the header."""
+    def _audit_table(self, model: Model, table: str) -> int:
+        """Check what was made against the header; returns its number of rows."""
         made = self.here.table(table)
         self._audit_columns(model, made.columns)
         audit_types(model, dict(zip(made.columns, map(str, made.types), strict=True)))
-        audit_grain(self.here, model, table)
+        return audit_grain(self.here, model, table)
 
     def _blame_header(self, model: Model) -> None:
         """After a failure: an unknown name in ``order`` or ``stored`` is the header's mistake, and is told as such."""
@@ -349,9 +357,6 @@ class Build:
 
     def _order(self, model: Model) -> str:
         return ", ".join(dict.fromkeys((*model.header.order, *model.header.grain)))
-
-    def _count(self, name: str) -> int:
-        return int(self.here.execute(f"select count(*) from {name}").fetchall()[0][0])  # noqa: S608 - own name
 
     def _error(self, model: Model, message: str) -> ModelError:
         return ModelError(f"{model.name}: {message}", location=Location(model.path.absolute().as_uri()))

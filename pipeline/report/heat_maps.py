@@ -158,16 +158,17 @@ def _choose_days(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
     One file with an odd date must not push everything else off the map.
     """
-    days = sorted(row["hour_at"].astimezone(UTC).date() for row in rows)
-    if not days:
+    if not rows:
         return []
+    by_row = [row["hour_at"].astimezone(UTC).date() for row in rows]
+    days = sorted(by_row)
     first, last, most, start = days[0], days[0], 0, 0
     for end, day in enumerate(days):
         while day - days[start] >= timedelta(days=MAX_COLUMNS):
             start += 1
         if end - start + 1 >= most:
             first, last, most = days[start], day, end - start + 1
-    return [row for row in rows if first <= row["hour_at"].astimezone(UTC).date() <= last]
+    return [row for row, day in zip(rows, by_row, strict=True) if first <= day <= last]
 
 
 def _label_account(account: str, region: str) -> PrincipalLabel:

@@ -84,7 +84,7 @@ events as (
     select
         event_date, recipient_account_id, event_id, event_time, event_name, archive_uri, archive_version, record_index
     from stg_events
-    where event_date in (select event_date from ranked)
+    where (event_date, event_id) in (select event_date, event_id from ranked)
 )
 
 select

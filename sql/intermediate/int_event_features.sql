@@ -80,22 +80,22 @@ scored as (
 select
     event_date, event_time, event_id, recipient_account_id, session_id, is_denied, baseline_principal, peer_group,
     action, target, network, client, region, hour, tier, outcome,
-    count(*) over (principal_day range between unbounded preceding and interval 1 microsecond preceding)
-        as earlier_count,
+    -- A row's rank, less one, counts the rows that are earlier in time; those of the same instant are not.
+    rank() over principal_day - 1 as earlier_count,
     count(*) over (
         partition by recipient_account_id, baseline_principal, event_date, hour
         order by event_time
         range between unbounded preceding and current row
     ) as hour_count,
     [
-        count(*) over (by_action range between unbounded preceding and interval 1 microsecond preceding),
-        count(*) over (by_target range between unbounded preceding and interval 1 microsecond preceding),
-        count(*) over (by_network range between unbounded preceding and interval 1 microsecond preceding),
-        count(*) over (by_client range between unbounded preceding and interval 1 microsecond preceding),
-        count(*) over (by_region range between unbounded preceding and interval 1 microsecond preceding),
-        count(*) over (by_hour range between unbounded preceding and interval 1 microsecond preceding),
-        count(*) over (by_tier range between unbounded preceding and interval 1 microsecond preceding),
-        count(*) over (by_outcome range between unbounded preceding and interval 1 microsecond preceding)
+        rank() over by_action - 1,
+        rank() over by_target - 1,
+        rank() over by_network - 1,
+        rank() over by_client - 1,
+        rank() over by_region - 1,
+        rank() over by_hour - 1,
+        rank() over by_tier - 1,
+        rank() over by_outcome - 1
     ] as earlier_by_feature
 from scored
 window

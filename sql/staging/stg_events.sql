@@ -6,17 +6,14 @@
 -- columns: is_success  no error code, or AWS's odd '200'
 with
 deliveries as (select * from lake_events),
-duplicates as (select archive_uri, archive_version, record_index, event_id from stg_duplicate_deliveries),
+duplicates as (select archive_uri, archive_version, record_index from stg_duplicate_deliveries),
 kept as (
     select *
     from deliveries
-    -- The hash of an id settles nearly every row; the place of the copy is looked up only where it does not.
-    where not (
-        hash(event_id) in (select hash(event_id) from duplicates)
-        and (archive_uri, archive_version, record_index) in (
-            select (archive_uri, archive_version, record_index) from duplicates
-        )
-    )
+    -- Asked as a question, not as a join: the copies are few and the events many, whatever DuckDB thinks of a lake.
+    where ((archive_uri, archive_version, record_index) in (
+        select archive_uri, archive_version, record_index from duplicates
+    )) is not true
 )
 select
     event_date, event_time, event_id, recipient_account_id, event_version, event_source, event_name, aws_region,
