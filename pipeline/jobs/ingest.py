@@ -73,6 +73,7 @@ def ingest_sources(
     retry_quarantined: bool = False,
     should_stop: Callable[[], bool] = lambda: False,
     on_step: Callable[[str], None] | None = None,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> IngestReport:
     """Take in what is new in some sources.
 
@@ -89,6 +90,8 @@ def ingest_sources(
         retry_quarantined: read again what is in quarantine, and nothing else.
         should_stop: asked between tasks; once true, what was read is committed and the rest left for the next run.
         on_step: called after each step of a commit with its name; for tests.
+        meanwhile: called once, if there is anything to read, while workers start and this process waits for them; it
+            begins what can pass beside the reading, and returns at once.
 
     Returns:
         What was listed, read and kept; counts that add up.
@@ -106,6 +109,8 @@ def ingest_sources(
     try:
         objects = run.list_objects(since, until, retry_quarantined=retry_quarantined)
         run.begin_verification()
+        if objects:
+            meanwhile()
         run.read_objects(objects)
         run.finish_verification()
         distinct = run.count_distinct()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -26,6 +26,7 @@ from pipeline.jobs.places import refuse_overlap
 from pipeline.jobs.progress import Progress, Silent
 from pipeline.jobs.report import LookedAt, ReportOutcome, read_looked_at, write_report
 from pipeline.jobs.verify_ingest import RunVerifier
+from pipeline.policy import load_catalogue
 from pipeline.report import prepare_templates
 from pipeline.settings import Settings
 
@@ -92,8 +93,9 @@ def run_once(
     shown = Silent() if progress is None else progress
     started_at, clock = datetime.now(UTC), _Clock()
     refuse_overlap(request.sources, request.lake, request.out)
-    ingest = _ingest(request, settings, shown, stop)
-    clock.mark("ingest")
+    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as ahead:
+        ingest = _ingest(request, settings, shown, stop, meanwhile=lambda: _load_ahead(ahead, request))
+        clock.mark("ingest")
     return _build_and_report(request, settings, shown, started_at, clock, ingest)
 
 
@@ -106,7 +108,7 @@ def report_only(request: RunRequest, settings: Settings, *, progress: Progress |
 def ingest_only(request: RunRequest, settings: Settings, *, progress: Progress | None = None) -> IngestReport:
     """Ingest what is new; builds nothing."""
     refuse_overlap(request.sources, request.lake)
-    return _ingest(request, settings, Silent() if progress is None else progress, None)
+    return _ingest(request, settings, Silent() if progress is None else progress, None, lambda: None)
 
 
 def watch_sources(
@@ -141,7 +143,19 @@ def watch_sources(
     return replace(outcome, exit_code=max(code, INCOMPLETE) if problems else code, problems=tuple(problems))
 
 
-def _ingest(request: RunRequest, settings: Settings, progress: Progress, stop: threading.Event | None) -> IngestReport:
+def _load_ahead(thread: Executor, request: RunRequest) -> None:
+    """Load what build and report need whatever is found; each is kept for the process, and loaded there if it fails."""
+    thread.submit(load_catalogue)
+    thread.submit(prepare_templates, show_keys=request.show_keys)
+
+
+def _ingest(
+    request: RunRequest,
+    settings: Settings,
+    progress: Progress,
+    stop: threading.Event | None,
+    meanwhile: Callable[[], None],
+) -> IngestReport:
     """List further than the report's period: history and baselines reach back, and delivery may come late."""
     earlier, later = timedelta(settings.detection.lookback_days), timedelta(settings.ingest.late_days)
     since = None if request.since is None else request.since - earlier
@@ -158,6 +172,7 @@ def _ingest(request: RunRequest, settings: Settings, progress: Progress, stop: t
         progress=progress,
         verifier=verifier,
         should_stop=(lambda: False) if stop is None else stop.is_set,
+        meanwhile=meanwhile,
     )
     if verifier is None:
         return report

@@ -179,7 +179,7 @@ def _weight(model: Model | None, readers: Collection[str]) -> int:
     """Roughly how long a step takes, beside others: the events are long to read, a date's rows go to a file each."""
     if model is None or model.header.stored != "by event_date":
         return 1
-    return 6 if model.name in readers else 3
+    return 15 if model.name in readers else 3
 
 
 def event_readers(models: Iterable[Model]) -> frozenset[str]:
