@@ -33,6 +33,7 @@ from pipeline.lake import Lake
 from pipeline.models import (
     Build,
     BuildResult,
+    BuiltModels,
     EngineLimits,
     Model,
     is_mart,
@@ -80,7 +81,7 @@ def build_lake(
     snapshot: str | os.PathLike[str] | None = None,
     journals: Sequence[Path] = (),
     progress: Progress | None = None,
-    meanwhile: Callable[[], None] = lambda: None,
+    meanwhile: Callable[[BuiltModels], None] = lambda models: None,
 ) -> BuildReport:
     """Build every model over the lake's newest version; only what changed is made again.
 
@@ -92,7 +93,8 @@ def build_lake(
         snapshot: a saved ``aws iam get-account-authorization-details``, kept in the lake for later builds.
         journals: apply journals whose calls are one's own remediation; kept in the lake for later builds.
         progress: hears which model is being built.
-        meanwhile: called once, when every model is in place and audited, while their copy for other clients is made.
+        meanwhile: called once with what was built, when every model is in place and audited, while their copy for
+            other clients is made.
 
     Returns:
         What was done.
@@ -123,7 +125,7 @@ def _build_models(
     given: AccountSnapshot | None,
     scratch: Path,
     progress: Progress,
-    meanwhile: Callable[[], None],
+    meanwhile: Callable[[BuiltModels], None],
 ) -> BuildReport:
     """Build, audit, publish the marts, and only then remember that it was done."""
     folder = sql_folder()
@@ -153,7 +155,7 @@ def _build_models(
         with ThreadPoolExecutor(1, thread_name_prefix="marts") as pool:
             publishing = pool.submit(_publish_marts, lake, build, scratch, clock)
             try:
-                meanwhile()
+                meanwhile(build.open_models())
             finally:
                 publishing.result()
                 build.remember()

@@ -1,6 +1,6 @@
 """What the chain of a finding changed, and which long-term keys it signed with.
 
-What enters: findings and a built lake. What leaves: ``Change`` rows and keys by finding. This job must never read the
+What enters: findings and built models. What leaves: ``Change`` rows and keys by finding. This job must never read the
 events: the models hold what is needed.
 """
 
@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as pads
 
 from pipeline.finding import Finding
-from pipeline.lake import Lake
 from pipeline.remediation.change import Change
 from pipeline.remediation.live_state import same_document
 
@@ -34,6 +34,13 @@ _SHARED_NAMES = tuple(item.name for item in fields(Change) if item.name in _WRIT
 Row = Mapping[str, Any]
 
 
+class ModelReader(Protocol):
+    """Where built models are read: a lake, or the build that has just made them."""
+
+    def read_model(self, name: str) -> pads.Dataset:
+        """Return a model's rows, in any order."""
+
+
 @dataclass(frozen=True, slots=True)
 class FindingChanges:
     """What a plan needs to know beside the findings.
@@ -48,12 +55,12 @@ class FindingChanges:
     keys: Mapping[str, Mapping[str, str]]
 
 
-def read_changes(lake: Lake, findings: Sequence[Finding]) -> FindingChanges:
+def read_changes(models: ModelReader, findings: Sequence[Finding]) -> FindingChanges:
     """Read what findings changed.
 
     Args:
-        lake: built.
-        findings: of it.
+        models: where they are read.
+        findings: of them.
 
     Returns:
         Changes and keys by finding; a write that several principals felt comes once for each.
@@ -65,12 +72,12 @@ def read_changes(lake: Lake, findings: Sequence[Finding]) -> FindingChanges:
         item.finding_id: {one.event_id: one.role for one in item.evidence if one.role in _SEED_ROLES}
         for item in findings
     }
-    seeds = _select_writes(lake, "event_id", {event_id for events in roles.values() for event_id in events})
+    seeds = _select_writes(models, "event_id", {event_id for events in roles.values() for event_id in events})
     using = {row["session_id"] for row in seeds for events in roles.values() if events.get(row["event_id"]) == "use"}
-    later = _select_writes(lake, "session_id", using - {None})
+    later = _select_writes(models, "session_id", using - {None})
     rows = {(row["event_id"], row["recipient_account_id"]): row for row in [*seeds, *later]}
-    changes = _make_changes(lake, list(rows.values()))
-    sessions = _read_sessions(lake, {row["session_id"] for row in seeds} - {None})
+    changes = _make_changes(models, list(rows.values()))
+    sessions = _read_sessions(models, {row["session_id"] for row in seeds} - {None})
     out, keys = {}, {}
     for item in findings:
         own = [row for row in seeds if row["event_id"] in roles[item.finding_id]]
@@ -86,18 +93,18 @@ def _order(row: Row) -> tuple[Any, str]:
     return (row["event_time"], row["event_id"])
 
 
-def _select_writes(lake: Lake, column: str, values: Iterable[str]) -> list[dict[str, Any]]:
-    rows = _select(lake, "int_policy_writes", _WRITE_COLUMNS, column, values, only="is_success").to_pylist()
+def _select_writes(models: ModelReader, column: str, values: Iterable[str]) -> list[dict[str, Any]]:
+    rows = _select(models, "int_policy_writes", _WRITE_COLUMNS, column, values, only="is_success").to_pylist()
     return sorted(rows, key=_order)
 
 
-def _make_changes(lake: Lake, rows: Sequence[Row]) -> dict[tuple[str, str], list[Change]]:
+def _make_changes(models: ModelReader, rows: Sequence[Row]) -> dict[tuple[str, str], list[Change]]:
     """Writes with the delta of each principal they name; the document before in the words it was written in."""
     deltas: dict[tuple[str, str], list[Row]] = {}
     event_ids = {row["event_id"] for row in rows}
-    for delta in _select(lake, "ext_policy_deltas", _DELTA_COLUMNS, "event_id", event_ids).to_pylist():
+    for delta in _select(models, "ext_policy_deltas", _DELTA_COLUMNS, "event_id", event_ids).to_pylist():
         deltas.setdefault((delta["event_id"], delta["recipient_account_id"]), []).append(delta)
-    earlier = _select_writes(lake, "target_name", {row["target_name"] for row in rows} - {None})
+    earlier = _select_writes(models, "target_name", {row["target_name"] for row in rows} - {None})
     made: dict[tuple[str, str], list[Change]] = {}
     for row in rows:
         place = (row["event_id"], row["recipient_account_id"])
@@ -143,12 +150,12 @@ def _slot(row: Row) -> tuple[Any, ...] | None:
     return (row["recipient_account_id"], kind, row["target_kind"], row["target_name"], name)
 
 
-def _read_sessions(lake: Lake, session_ids: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
+def _read_sessions(models: ModelReader, session_ids: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
     """Session -> long-term keys and their users: its own, and those on the likeliest path that leads to it."""
-    lineage = _select(lake, "fct_lineage", ("session_id", "path", "lineage_rank"), "session_id", session_ids)
+    lineage = _select(models, "fct_lineage", ("session_id", "path", "lineage_rank"), "session_id", session_ids)
     paths = {row["session_id"]: row["path"] for row in lineage.to_pylist() if row["lineage_rank"] == 1}
     wanted = {one for path in paths.values() for one in path} | set(session_ids)
-    rows = _select(lake, "int_sessions", _SESSION_COLUMNS, "session_id", wanted).to_pylist()
+    rows = _select(models, "int_sessions", _SESSION_COLUMNS, "session_id", wanted).to_pylist()
     sessions = {row["session_id"]: row for row in rows}
     found: dict[str, list[tuple[str, str]]] = {}
     for session_id in session_ids:
@@ -162,9 +169,9 @@ def _read_sessions(lake: Lake, session_ids: Iterable[str]) -> dict[str, list[tup
 
 
 def _select(
-    lake: Lake, model: str, columns: Sequence[str], column: str, values: Iterable[str], *, only: str = ""
+    models: ModelReader, model: str, columns: Sequence[str], column: str, values: Iterable[str], *, only: str = ""
 ) -> pa.Table:
-    names, model_rows = sorted(values), lake.read_model(model)
+    names, model_rows = sorted(values), models.read_model(model)
     if not names:
         return model_rows.schema.empty_table().select(list(columns))
     wanted = pc.field(column).isin(pa.array(names, pa.string()))

@@ -24,7 +24,7 @@ from pipeline.finding import SEVERITIES, Finding
 from pipeline.findings import collect_findings
 from pipeline.jobs.coverage import LEDGER_COLUMNS, map_coverage, select_hours, select_period, summarise_coverage
 from pipeline.jobs.coverage import looked_at as opened_archives
-from pipeline.jobs.finding_changes import read_changes
+from pipeline.jobs.finding_changes import ModelReader, read_changes
 from pipeline.jobs.finding_steps import add_steps
 from pipeline.jobs.ingest_accounting import IngestReport
 from pipeline.jobs.verify_hours import read_hours
@@ -100,6 +100,7 @@ def write_report(
     notes: Sequence[str] = (),
     show_keys: bool = False,
     looked_at: LookedAt | None = None,
+    models: ModelReader | None = None,
 ) -> ReportOutcome:
     """Write the report folder.
 
@@ -117,6 +118,7 @@ def write_report(
         notes: sentences for the top of the page.
         show_keys: show access key ids in full on the page.
         looked_at: of the period, where it was read before.
+        models: where the models are read; ``None`` for the lake.
 
     Returns:
         What was reported.
@@ -125,9 +127,10 @@ def write_report(
         LakeError: the models are not built.
         UsageError: the folder cannot be written, or the acknowledged file cannot be read.
     """
-    tables = _read_tables(lake)
+    models = models or lake
+    tables = _read_tables(models)
     inside = [item for item in collect_findings(*tables.finding_tables) if _is_inside(item, since, until)]
-    findings, steps = add_steps(inside, read_changes(lake, inside))
+    findings, steps = add_steps(inside, read_changes(models, inside))
     looked_at = looked_at or read_looked_at(lake, since, until)
     run = _describe_run(looked_at, ingest, started_at, finished_at, timings_seconds, peak_rss_bytes)
     timeline = _bound(tables.timeline, since, until).sort_by(
@@ -173,9 +176,9 @@ class _Tables:
     own_actions: pa.Table
 
 
-def _read_tables(lake: Lake) -> _Tables:
+def _read_tables(models: ModelReader) -> _Tables:
     def read(name: str) -> pa.Table:
-        return lake.read_model(name).to_table()
+        return models.read_model(name).to_table()
 
     return _Tables(
         (

@@ -18,6 +18,7 @@ from typing import Any
 from pipeline.errors import PipelineError, UsageError
 from pipeline.finding import SEVERITIES
 from pipeline.jobs.build import build_lake
+from pipeline.jobs.finding_changes import ModelReader
 from pipeline.jobs.ingest import ingest_sources
 from pipeline.jobs.ingest_accounting import IngestReport
 from pipeline.jobs.ingest_worker import peak_rss_bytes
@@ -26,6 +27,7 @@ from pipeline.jobs.places import refuse_overlap
 from pipeline.jobs.progress import Progress, Silent
 from pipeline.jobs.report import LookedAt, ReportOutcome, read_looked_at, write_report
 from pipeline.jobs.verify_ingest import RunVerifier
+from pipeline.models import BuiltModels
 from pipeline.policy import load_catalogue
 from pipeline.report import prepare_templates
 from pipeline.settings import Settings
@@ -197,11 +199,11 @@ def _build_and_report(
     with ThreadPoolExecutor(1, thread_name_prefix="report") as pool:
         prepared = pool.submit(prepare)
 
-        def report() -> None:
+        def report(models: BuiltModels) -> None:
             """Told once every model is in place: what is left of the build goes on beside it."""
             looked_at = prepared.result()
             clock.mark("build")
-            outcomes.append(_report(request, settings, progress, started_at, clock, ingest, looked_at))
+            outcomes.append(_report(request, settings, progress, started_at, clock, ingest, looked_at, models))
 
         build_lake(request.lake, settings, journals=request.journals, progress=progress, meanwhile=report)
     return outcomes[0]
@@ -215,6 +217,7 @@ def _report(
     clock: _Clock,
     ingest: IngestReport | None,
     looked_at: LookedAt | None = None,
+    models: ModelReader | None = None,
 ) -> RunOutcome:
     progress.start("report", 1, "folder")
     report = write_report(
@@ -230,6 +233,7 @@ def _report(
         peak_rss_bytes=max(peak_rss_bytes(), ingest.peak_rss_bytes if ingest else 0),
         show_keys=request.show_keys,
         looked_at=looked_at,
+        models=models,
     )
     progress.advance("report")
     progress.finish("report")

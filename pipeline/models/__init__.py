@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pipeline.models.audit import load_audits, run_audit
     from pipeline.models.build import Build
     from pipeline.models.build_inputs import BuildResult, Extension, LakeInputs
+    from pipeline.models.built import BuiltModels
     from pipeline.models.describe import describe_models
     from pipeline.models.engine import EngineLimits, ParquetFiles, Relation, open_engine, quote_text, read_relation
     from pipeline.models.folder import Model, load_models, seed_files, sql_folder
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Build": "build",
     "BuildResult": "build_inputs",
+    "BuiltModels": "built",
     "EngineLimits": "engine",
     "Extension": "build_inputs",
     "LakeInputs": "build_inputs",
@@ -57,6 +59,7 @@ __all__ = [
     "STATE_NAME",
     "Build",
     "BuildResult",
+    "BuiltModels",
     "EngineLimits",
     "Extension",
     "LakeInputs",

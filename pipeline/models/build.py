@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -21,6 +22,7 @@ from pipeline import __version__
 from pipeline.errors import Location, ModelError
 from pipeline.models.audit import audit_columns, audit_grain, audit_types, run_audit
 from pipeline.models.build_inputs import BuildResult, Extension, LakeInputs
+from pipeline.models.built import BuiltModels
 from pipeline.models.changes import (
     EVERYTHING,
     NOTHING,
@@ -30,7 +32,7 @@ from pipeline.models.changes import (
     split_dates,
     spread_change,
 )
-from pipeline.models.engine import date_list, keep_table, load_seed, read_relation
+from pipeline.models.engine import date_list, keep_table, load_seed, more_threads, read_relation
 from pipeline.models.folder import LAKE_RELATIONS, Model, event_readers, plan_steps
 from pipeline.models.lanes import Lanes
 from pipeline.models.schedule import run_side_by_side
@@ -99,11 +101,14 @@ class Build:
         extensions = {name: item.inputs for name, item in self.extensions.items()}
         plan = plan_steps(self.models, extensions, self.seeds)
         models = {model.name: model for model in self.models}
+        # All else waits for the first one, and so do the lanes: meanwhile it gets their threads.
+        first = next(iter(plan), None)
 
         def make(name: str) -> None:
             if name in models:
                 self.on_model(name)
-                self._build(models[name])
+                with more_threads(self.here, self.lanes - 1) if name == first else nullcontext():
+                    self._build(models[name])
                 self.on_made(name)
             elif name in self.seeds:
                 load_seed(self.here, name, self.seeds[name])
@@ -127,6 +132,10 @@ class Build:
         """
         ((threads,),) = self.connection.execute("select current_setting('threads')").fetchall()
         return event_readers(self.models) if threads > 1 else frozenset()
+
+    def open_models(self) -> BuiltModels:
+        """What was built, to be read in the thread that asks while others go on; ``run`` came before."""
+        return BuiltModels(self.cursors.open())
 
     def remember(self) -> None:
         """Note in the store what was built, so that the next build makes only what changed; ``run`` came before."""

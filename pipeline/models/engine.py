@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -79,6 +79,17 @@ def open_engine(database: str, limits: EngineLimits, *, scratch: Path | None) ->
     # A build reads the footers of the same files, of some hundred columns each, for every model over the events.
     connection.execute("set global parquet_metadata_cache = true")
     return connection
+
+
+@contextmanager
+def more_threads(connection: duckdb.DuckDBPyConnection, more: int) -> Iterator[None]:
+    """Let every query of the database use so many more threads meanwhile."""
+    ((usual,),) = connection.execute("select current_setting('threads')").fetchall()
+    connection.execute(f"set global threads = {usual + more}")
+    try:
+        yield
+    finally:
+        connection.execute(f"set global threads = {usual}")
 
 
 def open_cursor(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:

@@ -32,6 +32,13 @@ class Lanes:
         connection: duckdb.DuckDBPyConnection = self._local.connection
         return connection
 
+    def open(self) -> duckdb.DuckDBPyConnection:
+        """A cursor for whoever asks, in which every relation registered so far is readable."""
+        cursor = open_cursor(self._connection)
+        for name, relation in self._lent.items():
+            register_relation(cursor, name, relation)
+        return cursor
+
     def catch_up(self) -> None:
         """Let this thread's connection read what others registered: DuckDB keeps that with one cursor, not for all."""
         for name in [name for name in tuple(self._lent) if name not in self._local.known]:
