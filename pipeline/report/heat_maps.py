@@ -121,7 +121,7 @@ def draw_coverage(table: pa.Table) -> HeatMap | None:
     Returns:
         The map, or ``None`` where the table is empty. A day has the worst state of its hours.
     """
-    found = select_columns(table, COVERAGE_COLUMNS, "coverage").to_pylist()
+    found = _read_rows(select_columns(table, COVERAGE_COLUMNS, "coverage"))
     rows = _choose_days([row for row in found if row["hour_at"] is not None])
     if not rows:
         return None
@@ -137,6 +137,16 @@ def draw_coverage(table: pa.Table) -> HeatMap | None:
         for column, cell in merged[key].items():
             grid.add(index, column, _shade_coverage(cell, top), _word_coverage(column, cell))
     return grid.finish(len(ordered), len(columns), is_cut=len(rows) < len(found))
+
+
+def _read_rows(table: pa.Table) -> list[dict[str, Any]]:
+    """Rows as dictionaries; a few hundred hours stand in thousands of rows, and each costs to become an object."""
+    hours = table.column("hour_at").combine_chunks().dictionary_encode()
+    hour_of = [*hours.dictionary.to_pylist(), None]
+    rows: list[dict[str, Any]] = table.drop_columns(["hour_at"]).to_pylist()
+    for row, hour in zip(rows, hours.indices.fill_null(-1).to_pylist(), strict=True):
+        row["hour_at"] = hour_of[hour]
+    return rows
 
 
 def _merge_hours(rows: Sequence[dict[str, Any]], by_hour: bool) -> dict[tuple[str, str], dict[Any, dict[str, int]]]:
