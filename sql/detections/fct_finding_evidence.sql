@@ -2,106 +2,38 @@
 -- purpose: The events that each finding rests on, and where their raw records lie.
 -- grain:   one row per (finding_id, recipient_account_id, event_id)
 -- order:   finding_id, event_time, recipient_account_id, event_id
--- inputs:  int_finding_members, int_finding_steps, int_grant_beneficiaries, int_finding_uses,
---          int_compromise_signals, stg_finding_ids, stg_events, stg_archives
+-- inputs:  int_finding_evidence, stg_finding_ids, stg_archives
 -- stored:  full
 -- columns: role  grant, assume, issue, use, denied, context
 --          verification  verdict of the archive's digest; null where it was not checked
 -- source:  INTERFACE, "findings.json"
 
-with members as (
-    select m.*, i.finding_id
-    from int_finding_members as m
-    inner join stg_finding_ids as i on m.own_finding_id = i.own_finding_id
-),
-
-granted as (
-    select finding_id, recipient_account_id, event_id, target_arn from members where member_kind = 'grant'
-),
-
-steps as (
-    select s.*, i.finding_id
-    from int_finding_steps as s
-    inner join stg_finding_ids as i on s.own_finding_id = i.own_finding_id
-),
-
-archives as (
+with archives as (
     select archive_uri, archive_version, verification from stg_archives
 ),
 
-uses as (
-    select u.*, i.finding_id
-    from int_finding_uses as u
-    inner join stg_finding_ids as i on u.own_finding_id = i.own_finding_id
-),
-
+-- Findings that were one before are one again; of an event that several of them cite, the role that tells most counts.
 cited as (
-    select finding_id, member_kind as role, recipient_account_id, event_id, event_date from members
-    union all
-    select
-        finding_id,
-        case
-            when edge = 'use' then 'use'
-            when edge = 'grant' then 'grant'
-            when edge in ('assumed_role_id', 'shared_event', 'pass_role') then 'assume'
-            when edge = 'issued_key' then 'issue'
-            else 'context'
-        end as role,
-        event_account_id, event_id, event_date
-    from steps
-    union all
-    select
-        g.finding_id, case when b.benefit in ('assumed', 'held') then 'assume' else 'context' end as role,
-        b.proof_account_id, b.proof_event_id, b.proof_at::date
-    from int_grant_beneficiaries as b
-    inner join granted as g
-        on b.recipient_account_id = g.recipient_account_id
-        and b.event_id = g.event_id
-        and b.target_arn = g.target_arn
-    union all
-    select finding_id, 'use' as role, use_account_id, use_event_id, use_date from uses
-    union all
-    select finding_id, 'denied' as role, denied_account_id, denied_event_id, denied_date
-    from uses
-    where is_denied_first
-    union all
-    select g.finding_id, 'context' as role, c.proof_account_id, c.proof_event_id, c.proof_date
-    from int_compromise_signals as c
-    inner join granted as g on c.recipient_account_id = g.recipient_account_id and c.event_id = g.event_id
-),
-
-ranked as (
-    select finding_id, role, recipient_account_id, event_id, event_date
-    from cited
+    select e.*, i.finding_id
+    from int_finding_evidence as e
+    inner join stg_finding_ids as i on e.own_finding_id = i.own_finding_id
     qualify row_number() over (
-        partition by finding_id, recipient_account_id, event_id
-        order by list_position(['grant', 'denied', 'assume', 'issue', 'use', 'context'], role)
+        partition by i.finding_id, e.recipient_account_id, e.event_id
+        order by list_position(['grant', 'denied', 'assume', 'issue', 'use', 'context'], e.role)
     ) = 1
-),
-
--- An event id stands for one event; where a forged second copy lies on another date, the cited date counts.
-events as (
-    select
-        event_date, recipient_account_id, event_id, event_time, event_name, archive_uri, archive_version, record_index
-    from stg_events
-    where (event_date, event_id) in (select event_date, event_id from ranked)
 )
 
 select
-    r.finding_id,
-    r.recipient_account_id,
-    r.event_id,
-    e.event_time,
-    e.event_date,
-    e.event_name,
-    r.role,
-    e.archive_uri,
-    e.archive_version,
-    e.record_index,
+    c.finding_id,
+    c.recipient_account_id,
+    c.event_id,
+    c.event_time,
+    c.event_date,
+    c.event_name,
+    c.role,
+    c.archive_uri,
+    c.archive_version,
+    c.record_index,
     a.verification
-from ranked as r
-inner join events as e
-    on r.event_date = e.event_date
-    and r.recipient_account_id = e.recipient_account_id
-    and r.event_id = e.event_id
-left join archives as a on e.archive_uri = a.archive_uri and e.archive_version = a.archive_version
+from cited as c
+left join archives as a on c.archive_uri = a.archive_uri and c.archive_version = a.archive_version
