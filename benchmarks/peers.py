@@ -8,6 +8,7 @@ module must never import a peer before it is asked for.
 from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
+from io import BytesIO
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -144,7 +145,7 @@ def run_polars(source: str, out: Path) -> int:
     rows = 0
     for number, path in enumerate(sorted(Path(source).rglob("*.json.gz"))):
         stored = path.read_bytes()
-        data = deflate.gzip_decompress(stored, int.from_bytes(stored[-4:], "little"))
+        data = BytesIO(deflate.gzip_decompress(stored, int.from_bytes(stored[-4:], "little")))
         frame = pl.read_json(data, schema={"Records": pl.List(pl.Struct(members))}).explode("Records").unnest("Records")
         frame.write_parquet(out / f"polars-{number}.parquet", compression="zstd")
         rows += frame.height

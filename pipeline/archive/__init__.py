@@ -1,9 +1,10 @@
 """The archive room: an object's bytes in, JSON bytes and record spans out; digests in, verdicts out.
 
-Contract: ``inflate_archive`` opens gzip (or passes plain JSON on) under caps, ``split_records`` says where each
-element of ``Records`` begins and ends. An archive that cannot be trusted as a whole raises ``ArchiveError`` with a
-reason; one poison record never hides its neighbours. ``parse_digest``, ``Keyring``, ``judge_digests`` and
-``DigestIndex`` say what CloudTrail's signed digests prove. Nothing here takes a path, clock or network.
+Contract: ``inflate_archive`` (or ``open_archive``, which copies nothing) opens gzip (or passes plain JSON on) under
+caps, ``split_records`` says where each element of ``Records`` begins and ends. An archive that cannot be trusted as a
+whole raises ``ArchiveError`` with a reason; one poison record never hides its neighbours. ``parse_digest``,
+``Keyring``, ``judge_digests`` and ``DigestIndex`` say what CloudTrail's signed digests prove. Nothing here takes a
+path, clock or network.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pipeline.archive.inflate import inflate_archive
+from pipeline.archive.inflate import inflate_archive, open_archive
 from pipeline.archive.kinds import kind_by_records
 from pipeline.archive.records import is_strict_record
 from pipeline.archive.spans import BadSpan, RecordSpans
@@ -46,6 +47,7 @@ __all__ = [
     "judge_digests",
     "kind_by_records",
     "load_key",
+    "open_archive",
     "parse_digest",
     "parse_saved_keys",
     "split_records",

@@ -35,7 +35,12 @@ _PEEK_BYTES = 4096
 
 
 def inflate_archive(data: bytes, caps: Caps) -> bytes:
-    """Open one CloudTrail object.
+    """Open one CloudTrail object; see ``open_archive``."""
+    return bytes(open_archive(data, caps))
+
+
+def open_archive(data: bytes, caps: Caps) -> bytes | bytearray:
+    """Open one CloudTrail object, without a copy of what libdeflate gives: nobody may write to it.
 
     Args:
         data: the object as stored: one gzip member, or plain JSON.
@@ -64,7 +69,7 @@ def inflate_archive(data: bytes, caps: Caps) -> bytes:
     return inflated
 
 
-def _inflate_whole(data: bytes, caps: Caps) -> bytes | None:
+def _inflate_whole(data: bytes, caps: Caps) -> bytearray | None:
     """The content of one member of usual size that is sound and has nothing behind it; ``None`` if in doubt."""
     size = data[-_SIZE_BYTES:]
     expected = int.from_bytes(size, "little")
@@ -73,7 +78,7 @@ def _inflate_whole(data: bytes, caps: Caps) -> bytes | None:
     if len(data) <= _FIXED_HEADER_BYTES or data[_FLAGS_AT] & _HAS_HEADER_CRC:  # which libdeflate does not look at
         return None
     try:
-        inflated: bytes = deflate.gzip_decompress(data, expected)
+        inflated: bytearray = deflate.gzip_decompress(data, expected)
     except deflate.DeflateError:
         return None
     # The member's own trailer was found to hold its size: where these bytes stand at the end alone, that is its end.

@@ -35,13 +35,13 @@ def kind_by_members(members: Sequence[str]) -> str:
     return "not_cloudtrail" if is_other else "archive"
 
 
-def kind_by_records(buffer: bytes, spans: RecordSpans) -> str:
+def kind_by_records(buffer: bytes | bytearray, spans: RecordSpans) -> str:
     """Kind of a list of records: another than ``archive`` only if every record is of that kind."""
     if not len(spans) or spans.bad:
         return "archive"
     kind = ""
     for start, end in zip(spans.starts, spans.ends, strict=True):
-        found = _record_kind(buffer[start:end])
+        found = _record_kind(bytes(buffer[start:end]))
         if found == "archive" or (kind and found != kind):
             return "archive"
         kind = found

@@ -181,7 +181,7 @@ class RowFiller:
         records = self._archives[archive]
         place = row - int(self._first_rows[archive])
         start, end, index = int(records.starts[place]), int(records.ends[place]), int(records.indexes[place])
-        ref, raw = records.archive, records.buffer[start:end]
+        ref, raw = records.archive, bytes(records.buffer[start:end])
         if records.prove is not None and not records.prove(raw):
             self.unproved.add(archive)
             return

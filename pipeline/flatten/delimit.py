@@ -33,12 +33,12 @@ class Delimited(NamedTuple):
     ends: Offsets
 
 
-def delimit_records(buffer: bytes) -> Delimited | None:
+def delimit_records(buffer: bytes | bytearray) -> Delimited | None:
     """Find the records of one archive; see ``delimit_archives``."""
     return delimit_archives([buffer])[0]
 
 
-def delimit_archives(buffers: Sequence[bytes]) -> list[Delimited | None]:
+def delimit_archives(buffers: Sequence[bytes | bytearray]) -> list[Delimited | None]:
     """Find the records of archives as CloudTrail writes them, without proving that they are any.
 
     Args:
@@ -69,7 +69,7 @@ def delimit_archives(buffers: Sequence[bytes]) -> list[Delimited | None]:
     return found
 
 
-def _is_utf8(buffer: bytes) -> bool:
+def _is_utf8(buffer: bytes | bytearray) -> bool:
     try:
         buffer.decode()
     except UnicodeDecodeError:

@@ -37,7 +37,7 @@ Addresses = npt.NDArray[np.int64]
 Digests = npt.NDArray[np.uint8]
 
 
-def hash_archive(data: bytes, starts: Addresses, ends: Addresses) -> tuple[str, Digests]:
+def hash_archive(data: bytes | bytearray, starts: Addresses, ends: Addresses) -> tuple[str, Digests]:
     """Digests of an archive and of the spans of its records.
 
     Side by side, for the processor then does both in little more than the time of one.
@@ -60,7 +60,7 @@ def hash_archive(data: bytes, starts: Addresses, ends: Addresses) -> tuple[str, 
     return whole.tobytes().hex(), digests
 
 
-def hash_buffers(buffers: Sequence[bytes]) -> list[str]:
+def hash_buffers(buffers: Sequence[bytes | bytearray]) -> list[str]:
     """Digests of many small buffers, lower-case hex: side by side, and in one call."""
     held = [hold(data) for data in buffers]
     starts = np.array([data.address for data in held], dtype=np.int64)

@@ -28,6 +28,6 @@ def address(array: npt.NDArray[Any], kind: type[np.generic] | None = None) -> in
     return int(pa.py_buffer(array).address)  # a sixth of the time that numpy's own way takes
 
 
-def hold(data: bytes) -> pa.Buffer:
-    """The bytes as a buffer, which has an address; they live as long as it does."""
+def hold(data: bytes | bytearray) -> pa.Buffer:
+    """The bytes as a buffer, which has an address; they live as long as it does, and a NUL stands behind them."""
     return pa.py_buffer(data)

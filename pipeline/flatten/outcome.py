@@ -47,7 +47,7 @@ class ArchiveRecords:
         digests: SHA-256 of the records, 32 bytes each, where ``hash_archive`` made them; else they are made later.
     """
 
-    buffer: bytes
+    buffer: bytes | bytearray
     starts: npt.NDArray[np.int64]
     ends: npt.NDArray[np.int64]
     indexes: npt.NDArray[np.int64]

@@ -38,7 +38,7 @@ class OpenedArchive(NamedTuple):
     """An inflated archive with its tally, whose facts are the ledger's."""
 
     listed: ListedObject
-    raw: bytes
+    raw: bytes | bytearray
     tally: ArchiveTally
 
 

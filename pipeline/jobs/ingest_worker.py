@@ -23,8 +23,8 @@ import pyarrow.compute as pc
 from pipeline.archive import (
     BadSpan,
     RecordSpans,
-    inflate_archive,
     is_strict_record,
+    open_archive,
     split_records,
 )
 from pipeline.errors import ArchiveError, ObjectChangedError, SourceError
@@ -145,12 +145,11 @@ class _TaskReader:
         if earlier is not None and retry is None:
             return unchanged_outcome(earlier, sha256)
         facts: dict[str, Any] = {"archive_sha256": sha256}
-        raw = data
         try:
             with clock.timed("inflate"):
-                raw = inflate_archive(data, caps)
+                raw = open_archive(data, caps)
         except ArchiveError as error:
-            self.rows.add_quarantine(listed, reason=error.reason, detail=error.message, raw=raw[:EXCERPT_BYTES])
+            self.rows.add_quarantine(listed, reason=error.reason, detail=error.message, raw=data[:EXCERPT_BYTES])
             return ArchiveOutcome("quarantined", error.reason, error.message, **facts)
         facts["inflated_bytes"] = len(raw)
         tally = ArchiveTally(retry or _WHOLE, facts)
@@ -177,7 +176,7 @@ class _TaskReader:
 
     def _split(self, archive: OpenedArchive) -> None:
         """Take the records of an archive that is proved while it is split, whatever is wrong with it."""
-        listed, raw, tally = archive
+        listed, raw, tally = archive.listed, bytes(archive.raw), archive.tally
         try:
             with self.clock.timed("split"):
                 spans = split_records(raw, self.context.caps)
@@ -189,7 +188,7 @@ class _TaskReader:
             detail = "by its content this is no log of management or data events"
             tally.settle(ArchiveOutcome("skipped", spans.kind, detail, kind=spans.kind, **tally.facts))
             return
-        self._take_records(archive, spans)
+        self._take_records(OpenedArchive(listed, raw, tally), spans)
 
     def _take_records(
         self,
@@ -263,7 +262,7 @@ class _TaskReader:
             detail=bad.detail,
             record_index=bad.record_index,
             byte_offset=int(bad.start),
-            raw=buffer[bad.start : min(bad.end, bad.start + EXCERPT_BYTES)],
+            raw=bytes(buffer[bad.start : min(bad.end, bad.start + EXCERPT_BYTES)]),
         )
 
     def _write(self, table: pa.Table) -> None:

@@ -1,3 +1,4 @@
+import ctypes
 import gzip
 import os
 import struct
@@ -6,11 +7,12 @@ import sys
 import zlib
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.archive import inflate_archive
+from pipeline.archive import inflate_archive, open_archive
 from pipeline.errors import ArchiveError
 from pipeline.settings import Caps
 
@@ -91,6 +93,14 @@ def test_what_stands_behind_a_member_is_named(after: bytes, reason: str) -> None
     with pytest.raises(ArchiveError) as caught:
         inflate_archive(_ZIPPED + after, Caps())
     assert caught.value.reason == reason
+
+
+def test_a_nul_stands_behind_what_comes_out() -> None:
+    """Compiled code reads up to it, whatever kind of object holds the bytes."""
+    for stored in (_ZIPPED, _PLAIN, gzip.compress(os.urandom(70_000), 1)):
+        data = open_archive(stored, Caps(ratio=10_000)) if stored is not _PLAIN else _PLAIN
+        held = pa.py_buffer(data)
+        assert ctypes.string_at(held.address + held.size, 1) == b"\0"
 
 
 def test_the_size_may_stand_in_the_content_too() -> None:
