@@ -8,7 +8,7 @@ schema EVENTS, sorted by event_date, event_time, event_id; every record becomes 
 
 from __future__ import annotations
 
-from pipeline.flatten.delimit import delimit_archives, delimit_records
+from pipeline.flatten.delimit import delimit_archives
 from pipeline.flatten.flatten import flatten_archive, flatten_archives
 from pipeline.flatten.hashing import hash_archive, hash_buffers
 from pipeline.flatten.outcome import ArchiveRecords, ArchiveRef, ArchiveRows, BadRecord, Flattened, UnprovedError
@@ -23,7 +23,6 @@ __all__ = [
     "Flattened",
     "UnprovedError",
     "delimit_archives",
-    "delimit_records",
     "flatten_archive",
     "flatten_archives",
     "hash_archive",

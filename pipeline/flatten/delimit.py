@@ -33,11 +33,6 @@ class Delimited(NamedTuple):
     ends: Offsets
 
 
-def delimit_records(buffer: bytes | bytearray) -> Delimited | None:
-    """Find the records of one archive; see ``delimit_archives``."""
-    return delimit_archives([buffer])[0]
-
-
 def delimit_archives(buffers: Sequence[bytes | bytearray]) -> list[Delimited | None]:
     """Find the records of archives as CloudTrail writes them, without proving that they are any.
 

@@ -65,7 +65,7 @@ def flatten_archives(archives: Sequence[ArchiveRecords]) -> Flattened:
         One batch, sorted by event_date, event_time, event_id, and what each archive gave.
 
     Raises:
-        UnprovedError: what ``delimit_records`` found in some of the archives are no records.
+        UnprovedError: what ``delimit_archives`` found in some of the archives are no records.
     """
     from pipeline.flatten.batch import BatchMaker  # compiled code loads with the first batch, not with the room
     from pipeline.flatten.compiled_path import RowFiller

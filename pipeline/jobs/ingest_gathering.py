@@ -106,7 +106,7 @@ class StepClock:
 
 
 class _Step:
-    """A stopwatch; a class instead of a generator, for it starts five times an archive."""
+    """A stopwatch; a class instead of a generator, for it starts several times an archive."""
 
     __slots__ = ("_started", "seconds")
 

@@ -127,7 +127,7 @@ def write_report(
         LakeError: the models are not built.
         UsageError: the folder cannot be written, or the acknowledged file cannot be read.
     """
-    models = models or lake
+    models = lake if models is None else models
     tables = _read_tables(models)
     inside = [item for item in collect_findings(*tables.finding_tables) if _is_inside(item, since, until)]
     findings, steps = add_steps(inside, read_changes(models, inside))

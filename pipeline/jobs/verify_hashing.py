@@ -15,7 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 
-from pipeline.archive import inflate_archive, split_records
+from pipeline.archive import open_archive, split_records
 from pipeline.errors import ArchiveError, ObjectChangedError, SourceError
 from pipeline.settings import Caps
 from pipeline.source import ListedObject, ObjectKind, Source
@@ -75,8 +75,8 @@ def _hash(data: bytes | SourceError, caps: Caps, look_inside: bool) -> HashedArc
     if isinstance(data, SourceError):
         return HashedArchive(None, f"it cannot be read: {data.message}", isinstance(data, ObjectChangedError))
     try:
-        buffer = inflate_archive(data, caps)
-        is_log = not look_inside or split_records(buffer, caps).kind == ObjectKind.ARCHIVE
+        buffer = open_archive(data, caps)
+        is_log = not look_inside or split_records(bytes(buffer), caps).kind == ObjectKind.ARCHIVE
     except ArchiveError as error:
         return HashedArchive(None, f"it cannot be read: {error.message}", is_log=error.reason not in _NO_LOG)
     return HashedArchive(hashlib.sha256(buffer).hexdigest(), is_log=is_log)

@@ -32,7 +32,7 @@ from pipeline.models.changes import (
     split_dates,
     spread_change,
 )
-from pipeline.models.engine import date_list, keep_table, load_seed, more_threads, read_relation
+from pipeline.models.engine import count_threads, date_list, keep_table, load_seed, more_threads, read_relation
 from pipeline.models.folder import LAKE_RELATIONS, Model, event_readers, plan_steps
 from pipeline.models.lanes import Lanes
 from pipeline.models.schedule import run_side_by_side
@@ -130,8 +130,7 @@ class Build:
         It keeps the cores busy by itself then, and memory is that of one. Where a query has one thread, two of them
         side by side need no more than one of two threads.
         """
-        ((threads,),) = self.connection.execute("select current_setting('threads')").fetchall()
-        return event_readers(self.models) if threads > 1 else frozenset()
+        return event_readers(self.models) if count_threads(self.connection) > 1 else frozenset()
 
     def open_models(self) -> BuiltModels:
         """What was built, to be read in the thread that asks while others go on; ``run`` came before."""

@@ -81,10 +81,16 @@ def open_engine(database: str, limits: EngineLimits, *, scratch: Path | None) ->
     return connection
 
 
+def count_threads(connection: duckdb.DuckDBPyConnection) -> int:
+    """How many threads a query may use."""
+    ((threads,),) = connection.execute("select current_setting('threads')").fetchall()
+    return int(threads)
+
+
 @contextmanager
 def more_threads(connection: duckdb.DuckDBPyConnection, more: int) -> Iterator[None]:
     """Let every query of the database use so many more threads meanwhile."""
-    ((usual,),) = connection.execute("select current_setting('threads')").fetchall()
+    usual = count_threads(connection)
     connection.execute(f"set global threads = {usual + more}")
     try:
         yield

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.flatten import delimit_records
+from pipeline.flatten import delimit_archives
 from tests.archive.hostile import HOSTILE_CASES, document, record, text, with_value
 from tests.flatten.generated import mutated_records, records
 from tests.fuzz.ingest import check_delimited
@@ -163,7 +163,7 @@ def test_another_document_is_not_believed(buffer: bytes) -> None:
 def test_a_flood_of_seams_has_room() -> None:
     """The tightest that seams can stand, well-formed or not: each has a place, and none is believed."""
     flood = b'{"Records":[' + b",".join([b'{"eventVersion"}'] * 50_000) + b"]}"
-    found = delimit_records(flood)
+    [found] = delimit_archives([flood])
     assert found is not None
     assert len(found.starts) == 50_000
     assert not check_delimited(flood[: 10_000 - 10_000 % 17 + len(b'{"Records":[') - 1] + b"]}")

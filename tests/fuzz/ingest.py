@@ -16,7 +16,7 @@ from pipeline.flatten import (
     ArchiveRef,
     Flattened,
     UnprovedError,
-    delimit_records,
+    delimit_archives,
     flatten_archive,
     flatten_archives,
     redact_tokens,
@@ -69,7 +69,7 @@ def check_delimited(buffer: bytes) -> bool:
 
 
 def _flatten_delimited(buffer: bytes) -> Flattened | None:
-    found = delimit_records(buffer)
+    [found] = delimit_archives([buffer])
     if found is None:
         return None
     count = len(found.starts)

@@ -259,7 +259,7 @@ def scan_record(state: Any, start: Any, end: Any, limit: Any, has_hint: Any, kno
         elif byte == _OPEN_OBJECT or byte == _OPEN_ARRAY:
             if secret != PLAIN_KEY or level + 2 > PLAIN_DEPTH:
                 return False
-            if at == known_at and known_end:  # no token before it had a mark within it, or this would not be a value
+            if at == known_at and known_end:  # a value begins here: nothing before it reached into what has no marks
                 if child_slot != state.identity_slot:
                     return False
                 set_slot(state, child_slot, at, known_end, OBJECT)
