@@ -6,13 +6,13 @@ meaning.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.flatten.gather import gather_places, measure_places
+from pipeline.flatten.gather import gather_places, measure_places, spread_codes
 
 Order = npt.NDArray[np.int64]
 _TRUE = 2
@@ -27,7 +27,7 @@ class Places(NamedTuple):
     meta: npt.NDArray[np.int64]
 
     def gather(self, order: Order) -> pa.Array:
-        """The strings of the rows in ``order``, copied.
+        """The strings of the rows in ``order``, none of them twice, copied.
 
         Raises:
             OverflowError: one column would hold over 2 GiB; the caller gave too much at once.
@@ -55,20 +55,16 @@ def encode_distinct(values: pa.Array) -> tuple[pa.Array, npt.NDArray[np.int32]]:
     return encoded.dictionary, encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
 
 
-def dictionary_array(
-    codes: npt.NDArray[np.integer[Any]], local: npt.NDArray[np.int32], dictionary: pa.Array
-) -> pa.Array:
+def dictionary_array(codes: Order, local: npt.NDArray[np.int32], dictionary: pa.Array) -> pa.Array:
     """Codes of rows as a dictionary array; ``local`` turns a code into a place in ``dictionary``, or -1 for null."""
     kind = pa.dictionary(pa.int32(), pa.string())
     if not len(dictionary):
         return pa.nulls(len(codes), kind)
-    indices = local[codes]
-    is_null = indices < 0
-    nulls = int(np.count_nonzero(is_null))
+    indices, validity = np.empty(len(codes), dtype=np.int32), _bits(len(codes))
+    nulls = spread_codes(codes, local, indices, validity)
     if nulls == len(codes):
         return pa.nulls(len(codes), kind)
-    indices[is_null] = 0
-    buffers = [_bits_of(~is_null) if nulls else None, pa.py_buffer(indices)]
+    buffers = [pa.py_buffer(validity) if nulls else None, pa.py_buffer(indices)]
     coded = pa.Array.from_buffers(pa.int32(), len(codes), buffers, nulls)
     return pa.DictionaryArray.from_arrays(coded, dictionary, safe=False)
 

@@ -23,7 +23,7 @@ from pipeline.flatten.arrow_arrays import (
 from pipeline.flatten.compiled_path import EXACT_VIEWS, RowFiller
 from pipeline.flatten.denials import DENIAL_CODES, denied_columns
 from pipeline.flatten.exact import Row
-from pipeline.flatten.gather import leading_bytes
+from pipeline.flatten.gather import leading_bytes, write_hex
 from pipeline.flatten.hashing import hash_spans
 from pipeline.flatten.layout import BOOLEAN_COLUMNS, DICTIONARY_COLUMNS, get_layout
 from pipeline.flatten.outcome import ArchiveRecords
@@ -250,8 +250,7 @@ class BatchMaker:
             first = rows.stop
         left = np.flatnonzero(~is_known)
         digests[left] = hash_spans(self._filler.starts[left], self._filler.ends[left])
-        # Sorted while still 32 bytes wide, then made hex in one go: no string per record.
-        text = digests[self._order].tobytes().hex().encode()
+        text = write_hex(self._order, digests)
         offsets = np.arange(len(self._order) + 1, dtype=np.int32) * (2 * DIGEST_BYTES)
         buffers = [None, pa.py_buffer(offsets), pa.py_buffer(text)]
         return pa.Array.from_buffers(pa.string(), len(self._order), buffers, 0)
@@ -321,6 +320,8 @@ def _boolean_byte(value: object) -> int:
 
 def _join_subject(providers: pa.Array, names: pa.Array) -> pa.Array:
     """``provider|name``; null without a name."""
+    if names.null_count == len(names):
+        return names  # in nearly every batch
     import pyarrow.compute as pc
 
     joined: Callable[..., pa.Array] = pc.binary_join_element_wise

@@ -100,6 +100,7 @@ class RowFiller:
         latest = [latest_plausible(archive.archive.delivered_at) for archive in self._archives]
         slot_count = self._layout.numbers["slot_count"]
         sizes = {**SCAN_SIZES, "slot_at": slot_count, "slot_end": slot_count, "slot_kind": slot_count}
+        sizes["next_edge"] = self._layout.numbers["trie_mask"] + 1 + len(self._layout.arrays["element_node"])
         self._held = {
             **self._layout.arrays,
             **{name: np.zeros(size, dtype=np.int64) for name, size in sizes.items()},
@@ -207,5 +208,5 @@ def _make_columns(rows: int, views: int, identity: int) -> Columns:
         np.zeros(rows, dtype=np.int8),
         np.zeros(rows, dtype=np.int8),
         np.empty((identity, rows), dtype=np.int64),
-        np.zeros((identity, rows), dtype=np.int64),
+        np.empty((identity, rows), dtype=np.int64),  # each new identity writes all of its own
     )

@@ -11,15 +11,24 @@ import numpy.typing as npt
 
 from pipeline.flatten.memory import address
 from pipeline.flatten.native import call
+from pipeline.flatten.state import DIGEST_BYTES
 
 Words = npt.NDArray[np.int64]
 Bits = npt.NDArray[np.uint8]
 
 
 def measure_places(order: Words, meta: Words) -> tuple[int, int]:
-    """Bytes that the places hold (escapes counted as written, which is never less), and how many are null."""
+    """Bytes that the places hold (escapes counted as written, which is never less), and how many are null.
+
+    Args:
+        order: rows, none of them twice.
+        meta: of all places.
+    """
     found = np.empty(2, dtype=np.int64)
-    call("measure_places", _words(order), len(order), _words(meta), _words(found))
+    if len(order) == len(meta):
+        call("measure_all", len(meta), _words(meta), _words(found))
+    else:
+        call("measure_places", _words(order), len(order), _words(meta), _words(found))
     return int(found[0]), int(found[1])
 
 
@@ -29,6 +38,31 @@ def gather_places(
     """Copy the bytes of each place; ``data`` has room for what ``measure_places`` said. Returns the bytes written."""
     addresses = (_words(at), _words(meta), address(offsets, np.int32), address(data, np.uint8))
     return call("gather_places", _words(order), len(order), *addresses, address(validity, np.uint8))
+
+
+def spread_codes(
+    codes: Words, places: npt.NDArray[np.int32], indices: npt.NDArray[np.int32], validity: Bits
+) -> int:
+    """Fill ``indices`` with the place of each code, and ``validity`` with a bit for each that has one.
+
+    Args:
+        codes: numbers of rows, every one an index of ``places``.
+        places: by code; -1 for null.
+        indices: as many as codes; 0 where null.
+        validity: bits of an Arrow array, in whole bytes.
+
+    Returns:
+        How many are null.
+    """
+    addresses = (address(places, np.int32), address(indices, np.int32), address(validity, np.uint8))
+    return call("spread_codes", _words(codes), len(codes), *addresses)
+
+
+def write_hex(order: Words, digests: Bits) -> Bits:
+    """Digests (rows of ``DIGEST_BYTES``) in an order, as lower-case hex digits one behind the other."""
+    text = np.empty(2 * DIGEST_BYTES * len(order), dtype=np.uint8)
+    call("write_hex", _words(order), len(order), address(digests, np.uint8), address(text, np.uint8))
+    return text
 
 
 def leading_bytes(rows: Words, at: Words, meta: Words, keys: npt.NDArray[np.uint64]) -> None:

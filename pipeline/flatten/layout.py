@@ -27,16 +27,16 @@ from pipeline.flatten.state import (
     EDGE_NODE,
     EDGE_WORDS,
     JSON,
+    ROOT,
     TEXT,
     TIME,
+    VECTOR,
 )
 from pipeline.flatten.times import EARLIEST_PLAUSIBLE
 
 Array = npt.NDArray[np.int64]
 Path = tuple[str, ...]
 RuleKey = frozenset[tuple[str, tuple[str, ...]]]
-
-ROOT_NODE = 1
 
 EACH = "[]"
 """Step of a path that stands for every item of a list."""
@@ -142,7 +142,7 @@ def _all_paths() -> list[Path]:
 
 def _make_trie(slots: dict[Path, int]) -> tuple[dict[str, Array], npt.NDArray[np.uint8]]:
     """The table of known keys, and the text that it points into."""
-    nodes: dict[Path, int] = {(): ROOT_NODE}
+    nodes: dict[Path, int] = {(): ROOT}
     for path in slots:
         for depth in range(1, len(path)):
             nodes.setdefault(path[:depth], len(nodes) + 1)
@@ -150,8 +150,8 @@ def _make_trie(slots: dict[Path, int]) -> tuple[dict[str, Array], npt.NDArray[np
     size = 1 << (len(paths) * 4).bit_length()
     trie = np.zeros((size, EDGE_WORDS), dtype=np.int64)
     siblings: Counter[int] = Counter()
-    # Eight bytes more than the keys need: hashing reads eight at a time.
-    keys = np.frombuffer("".join(path[-1] for path in paths).encode() + bytes(8), dtype=np.uint8)
+    # More bytes than the keys need: they are compared a vector at a time.
+    keys = np.frombuffer("".join(path[-1] for path in paths).encode() + bytes(VECTOR), dtype=np.uint8)
     at = address(keys)
     for path in paths:
         node, length = nodes[path[:-1]], len(path[-1])

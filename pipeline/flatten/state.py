@@ -19,10 +19,15 @@ MAX_MARKS = 65_536
 """Of a record that compiled code reads: CloudTrail's own limit is 256 KB a record."""
 BLOCK = 64
 """Bytes that are marked at once."""
+VECTOR = 32
+"""Bytes that are compared at once."""
 
-NODE, SLOT, START, IS_OBJECT, FIRST_KEY, KNOWN_KEYS = range(6)
+NODE, SLOT, START, IS_OBJECT, FIRST_KEY, KNOWN_KEYS, LAST_KEY = range(7)
 """Words of a level on the stack: what it was when a value within it began."""
-LEVEL_WORDS = 6
+LEVEL_WORDS = 7
+
+ROOT = 1
+"""The trie's node of a record itself; 0 is that of all that is not known."""
 
 EDGE_NODE, EDGE_HASH, EDGE_KEY, EDGE_LENGTH, EDGE_CHILD, EDGE_SLOT, EDGE_BIT = range(7)
 """Words of an edge of the trie, from a node by a key; the bit tells it from the node's first 62 others, 0 from none."""
@@ -46,6 +51,7 @@ SCAN = [
         "session_count",  # keys that name a session token
         "trie",  # open-addressing table of known keys: (node, key) to child node and slot
         "trie_mask",
+        "next_edge",  # by place in the trie, then by node: the edge of the key that followed it, or came first, last time
         "element_node",  # of a list's node: child node and slot of its items
         "element_slot",
         "identity_slot",

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from pipeline.flatten.kernels.memory import (
-    WIDTH,
     compiled,
     constant,
     equal_bytes,
@@ -24,7 +23,7 @@ from pipeline.flatten.kernels.memory import (
     load64,
     put,
 )
-from pipeline.flatten.state import MEMO_BUCKETS, MEMO_REACH, MEMO_WAYS
+from pipeline.flatten.state import MEMO_BUCKETS, MEMO_REACH, MEMO_WAYS, VECTOR
 
 _VERSION_TEXT, _CALLER_TEXT = b'{"eventVersion":"', b'","userIdentity":{'
 _VERSION, _VERSION_LENGTH = constant(_VERSION_TEXT), len(_VERSION_TEXT)
@@ -61,9 +60,9 @@ def _memo_bucket(at: Any) -> Any:
 
 @compiled
 def _equal_texts(left: Any, right: Any, length: Any) -> Any:
-    """Whether two texts of at least ``WIDTH`` bytes are the same; the last vector overlaps the one before."""
-    last = length - WIDTH
-    for at in range(0, last, WIDTH):
+    """Whether two texts of at least ``VECTOR`` bytes are the same; the last vector overlaps the one before."""
+    last = length - VECTOR
+    for at in range(0, last, VECTOR):
         if is_other_vector(left + at, right + at):
             return False
     return is_other_vector(left + last, right + last) == 0
@@ -88,7 +87,7 @@ def recall_caller(state: Any, at: Any, limit: Any) -> Any:
 @compiled
 def remember_caller(state: Any, at: Any, length: Any, code: Any, limit: Any) -> Any:
     """Put a scanned identity without secrets into the memo, in place of the oldest of its bucket."""
-    if at + MEMO_REACH > limit or length < WIDTH:
+    if at + MEMO_REACH > limit or length < VECTOR:
         return
     bucket = _memo_bucket(at)
     turn = item(state.memo_turn, bucket)

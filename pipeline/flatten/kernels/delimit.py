@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from pipeline.flatten.kernels.memory import (
-    WIDTH,
     compiled,
     constant,
     count_trailing_zeros,
@@ -24,6 +23,7 @@ from pipeline.flatten.kernels.memory import (
     mark_openings,
     put,
 )
+from pipeline.flatten.state import VECTOR
 
 _BEFORE, _HEAD_TEXT, _END_TEXT = b'{"Records":[', b'{"eventVersion"', b"}]}"
 _BEFORE_BYTES, _AFTER_BYTES = len(_BEFORE), len(b"]}")
@@ -54,7 +54,7 @@ def _find_records(base: Any, end: Any, starts: Any) -> Any:
     put(starts, 0, _BEFORE_BYTES)
     count, beyond = 1, 0
     at += _HEAD_BYTES
-    while at + WIDTH + _HEAD_BYTES <= end:
+    while at + VECTOR + _HEAD_BYTES <= end:
         beyond |= mark_beyond_ascii(at)
         bits = mark_openings(at)
         while bits:
@@ -63,7 +63,7 @@ def _find_records(base: Any, end: Any, starts: Any) -> Any:
             if _begins_record(found):
                 put(starts, count, found - base)
                 count += 1
-        at += WIDTH
+        at += VECTOR
     while at < end:
         beyond |= load8(at) & _BEYOND_ASCII
         if at + _HEAD_BYTES <= end and _begins_record(at):

@@ -8,11 +8,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.flatten.kernels.memory import compiled, copy_bytes, entry_point, item, load8, put, put32, store8
+import numpy as np
+
+from pipeline.flatten.kernels.memory import (
+    compiled,
+    copy_bytes,
+    entry_point,
+    item,
+    item32,
+    load8,
+    load64,
+    put,
+    put32,
+    store8,
+    store64,
+)
 from pipeline.flatten.kernels.tokens import find_end, read_unit
+from pipeline.flatten.state import DIGEST_BYTES
 
 _U = ord("u")
 _N, _T, _R, _B, _F = ord("n"), ord("t"), ord("r"), ord("b"), ord("f")
+
+# Of eight bytes at once: low half of each, the digit 0, what lifts 10 and more over 15, a bit of each byte, and how far
+# the letters are behind the digits.
+_HALVES, _DIGITS, _LIFT, _CARRY = (np.uint64(0x0101010101010101 * byte) for byte in (0x0F, ord("0"), 6, 1))
+_LETTERS = np.uint64(ord("a") - ord("0") - 10)
+_FOUR, _EIGHT, _SIXTEEN, _WORD_BITS = (np.uint64(bits) for bits in (4, 8, 16, 32))
+_LOW_WORD, _PAIRS, _BYTES = np.uint64(0xFFFFFFFF), np.uint64(0x0000FFFF0000FFFF), np.uint64(0x00FF00FF00FF00FF)
 
 
 @compiled
@@ -27,6 +49,19 @@ def measure_places(order: Any, count: Any, meta: Any, found: Any) -> Any:
     total, nulls = 0, 0
     for index in range(count):
         value = item(meta, item(order, index))
+        total += value >> 2
+        nulls += value == 0
+    put(found, 0, total)
+    put(found, 1, nulls)
+    return 0
+
+
+@entry_point
+def measure_all(count: Any, meta: Any, found: Any) -> Any:
+    """The same of every place, in whatever order: one walk through memory."""
+    total, nulls = 0, 0
+    for row in range(count):
+        value = item(meta, row)
         total += value >> 2
         nulls += value == 0
     put(found, 0, total)
@@ -126,4 +161,46 @@ def leading_bytes(rows: Any, count: Any, at: Any, meta: Any, keys: Any) -> Any:
         for place in range(8):
             key = key << 8 | (load8(start + place) if place < length else 0)
         put(keys, index, key)
+    return 0
+
+
+@entry_point
+def spread_codes(codes: Any, count: Any, places: Any, indices: Any, validity: Any) -> Any:
+    """Turn codes into indices by a table of them, where -1 is null; returns how many are null.
+
+    The room for validity is of whole bytes.
+    """
+    nulls = 0
+    for first in range(0, count, 8):
+        bits = 0
+        for index in range(first, min(first + 8, count)):
+            place = item32(places, item(codes, index))
+            is_valid = place >= 0
+            put32(indices, index, place if is_valid else 0)
+            bits |= is_valid << (index - first)
+            nulls += 1 - is_valid
+        store8(validity + (first >> 3), bits)
+    return nulls
+
+
+@compiled
+def _hex_word(half: Any) -> Any:
+    """Eight hex digits of the four bytes in the low half of a word, first byte first."""
+    spread = (half | half << _SIXTEEN) & _PAIRS
+    spread = (spread | spread << _EIGHT) & _BYTES
+    digits = (spread >> _FOUR | spread << _EIGHT) & _HALVES
+    letters = (digits + _LIFT) >> _FOUR & _CARRY
+    return digits + _DIGITS + letters * _LETTERS
+
+
+@entry_point
+def write_hex(order: Any, count: Any, digests: Any, target: Any) -> Any:
+    """Write digests in an order as hex digits."""
+    for index in range(count):
+        at = digests + DIGEST_BYTES * item(order, index)
+        for word in range(0, DIGEST_BYTES, 8):
+            bits = load64(at + word)
+            store64(target, _hex_word(bits & _LOW_WORD))
+            store64(target + 8, _hex_word(bits >> _WORD_BITS))
+            target += 16
     return 0

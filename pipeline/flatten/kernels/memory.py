@@ -23,10 +23,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from pipeline.flatten.state import BLOCK, STATE
-
-WIDTH = 32
-"""Bytes that ``mark_ends`` and its kin read."""
+from pipeline.flatten.state import BLOCK, STATE, VECTOR
 
 ENTRY_POINTS: dict[str, Any] = {}
 """What Python calls, by name: functions of int64 words to an int64."""
@@ -116,6 +113,17 @@ def item(typing_context: Any, base: Any, index: Any) -> Any:
 
 
 @intrinsic
+def item32(typing_context: Any, base: Any, index: Any) -> Any:
+    """Element ``index`` of the int32 array at ``base``."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        load = builder.load(builder.gep(_pointer(builder, args[0], ir.IntType(32)), [args[1]]))
+        return builder.sext(load, ir.IntType(64))
+
+    return types.int64(types.int64, types.int64), generate
+
+
+@intrinsic
 def put(typing_context: Any, base: Any, index: Any, value: Any) -> Any:
     """Write element ``index`` of the int64 array at ``base``."""
 
@@ -136,6 +144,18 @@ def put32(typing_context: Any, base: Any, index: Any, value: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(types.int64, types.int64, types.int64), generate
+
+
+@intrinsic
+def store64(typing_context: Any, address: Any, value: Any) -> Any:
+    """Write eight bytes, little-endian, at any alignment."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        store = builder.store(args[1], _pointer(builder, args[0], ir.IntType(64)))
+        store.align = 1
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.uint64), generate
 
 
 @intrinsic
@@ -162,7 +182,7 @@ def copy_bytes(typing_context: Any, target: Any, source: Any, count: Any) -> Any
     return types.void(types.int64, types.int64, types.int64), generate
 
 
-def _load_vector(builder: Any, address: Any, width: int = WIDTH) -> Any:
+def _load_vector(builder: Any, address: Any, width: int = VECTOR) -> Any:
     load = builder.load(_pointer(builder, address, ir.VectorType(ir.IntType(8), width)))
     load.align = 1
     return load
@@ -193,7 +213,7 @@ def mark_ends(typing_context: Any, address: Any) -> Any:
 
     Bit 0 is the first byte. These are the bytes at which plain text within a JSON string ends.
     """
-    return types.int64(types.int64), _mark_ends(WIDTH)
+    return types.int64(types.int64), _mark_ends(VECTOR)
 
 
 @intrinsic

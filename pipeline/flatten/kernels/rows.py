@@ -185,10 +185,11 @@ def _fill_identity_value(state: Any, column: Any, entry: Any) -> Any:
     """One column of a new identity; false if its type is unexpected."""
     slot, wanted = item(state.identity_slots, column), item(state.identity_kinds, column)
     kind = item(state.slot_kind, slot)
+    place = column * state.row_count + entry
+    put(state.identity_meta, place, 0)
     if kind == NONE or kind == NULL:
         return True
     at, end = item(state.slot_at, slot), item(state.slot_end, slot)
-    place = column * state.row_count + entry
     is_text = kind == STRING or kind == ESCAPED
     if is_text and end == at and wanted != JSON:
         return True

@@ -20,6 +20,7 @@ from pipeline.flatten.kernels.memory import (
     compiled,
     entry_point,
     equal_bytes,
+    is_other_vector,
     item,
     load8,
     load64,
@@ -49,6 +50,7 @@ from pipeline.flatten.state import (
     FIRST_KEY,
     IS_OBJECT,
     KNOWN_KEYS,
+    LAST_KEY,
     LEVEL_WORDS,
     MANY,
     MAX_KEYS,
@@ -59,10 +61,12 @@ from pipeline.flatten.state import (
     NULL,
     NUMBER,
     OBJECT,
+    ROOT,
     SLOT,
     START,
     STRING,
     TRUE,
+    VECTOR,
 )
 
 _QUOTE, _COMMA, _COLON = (ord(mark) for mark in '",:')
@@ -100,6 +104,35 @@ def find_edge(state: Any, hashed: Any, node: Any, at: Any, length: Any) -> Any:
         if item(edge, EDGE_HASH) == hashed and item(edge, EDGE_NODE) == node and item(edge, EDGE_LENGTH) == length:
             return edge if equal_bytes(item(edge, EDGE_KEY), at, length) else 0
         place = (place + 1) & state.trie_mask
+
+
+@compiled
+def _is_edge_of(edge: Any, node: Any, at: Any, length: Any) -> Any:
+    """Whether an edge is the one of a key of at most ``VECTOR`` bytes; as many are read."""
+    if item(edge, EDGE_NODE) != node or item(edge, EDGE_LENGTH) != length:
+        return False
+    return is_other_vector(item(edge, EDGE_KEY), at) & ((1 << length) - 1) == 0
+
+
+@compiled
+def _guess_edge(state: Any, last: Any, node: Any, at: Any, length: Any, limit: Any) -> Any:
+    """The edge of a key if it follows the key that it followed last time, which needs no hash; else 0.
+
+    Records of one kind have their members in one order: nearly every guess is right.
+    """
+    edge = item(state.next_edge, last)
+    if edge == 0 or length > VECTOR or at + VECTOR > limit or not _is_edge_of(edge, node, at, length):
+        return 0
+    return edge
+
+
+@compiled
+def _look_up_edge(state: Any, last: Any, node: Any, at: Any, length: Any) -> Any:
+    """The edge of a key, kept as the next guess; 0 for a key that is not known."""
+    edge = find_edge(state, hash_key(at, length, node), node, at, length)
+    if edge:
+        put(state.next_edge, last, edge)
+    return edge
 
 
 @compiled
@@ -176,7 +209,8 @@ def scan_record(state: Any, start: Any, end: Any, limit: Any, has_hint: Any, kno
         return False
     _begin_scan(state)
     is_known_seen, level, top, place = known_end == 0, 0, 0, 0
-    node, slot, value_at, is_object, first, is_first, known_keys = 1, -1, start, 1, 0, 1, 0
+    node, slot, value_at, is_object, first, is_first, known_keys = ROOT, -1, start, 1, 0, 1, 0
+    last = state.trie_mask + 1 + ROOT
     at = start + 1
     while at < end:  # a record that does not close where it should may not run away over the others
         at = skip_space(at)
@@ -194,7 +228,7 @@ def scan_record(state: Any, start: Any, end: Any, limit: Any, has_hint: Any, kno
             base = state.stack + 8 * LEVEL_WORDS * level
             node, slot, value_at = item(base, NODE), item(base, SLOT), item(base, START)
             is_object, first, is_first = item(base, IS_OBJECT), item(base, FIRST_KEY), 0
-            known_keys = item(base, KNOWN_KEYS)
+            known_keys, last = item(base, KNOWN_KEYS), item(base, LAST_KEY)
             continue
         if is_first == 0:
             if byte != _COMMA:
@@ -216,12 +250,14 @@ def scan_record(state: Any, start: Any, end: Any, limit: Any, has_hint: Any, kno
                 return False
             place = (found >> 1) + 1
             length = key_end - at - 1
-            hashed = hash_key(at + 1, length, node)
             bit = 0
             if node:
-                edge = find_edge(state, hashed, node, at + 1, length)
+                edge = _guess_edge(state, last, node, at + 1, length, limit)
+                if edge == 0:
+                    edge = _look_up_edge(state, last, node, at + 1, length)
                 if edge:
                     child, child_slot, bit = item(edge, EDGE_CHILD), item(edge, EDGE_SLOT), item(edge, EDGE_BIT)
+                    last = (edge - state.trie) // (8 * EDGE_WORDS)
                 elif level == 0:
                     return False  # a member without a column
             if bit:
@@ -229,6 +265,7 @@ def scan_record(state: Any, start: Any, end: Any, limit: Any, has_hint: Any, kno
                     return False
                 known_keys |= bit
             else:
+                hashed = hash_key(at + 1, length, node)
                 if is_repeated(state.seen, first, top, hashed) or top - first >= MAX_SIBLINGS or top >= MAX_KEYS - 1:
                     return False
                 put(state.seen, top, hashed)
@@ -272,9 +309,11 @@ def scan_record(state: Any, start: Any, end: Any, limit: Any, has_hint: Any, kno
             put(base, IS_OBJECT, is_object)
             put(base, FIRST_KEY, first)
             put(base, KNOWN_KEYS, known_keys)
+            put(base, LAST_KEY, last)
             level += 1
             is_object, is_first = (1 if byte == _OPEN_OBJECT else 0), 1
             node, slot, value_at, first, known_keys = child, child_slot, at, top, 0
+            last = state.trie_mask + 1 + child
             at += 1
         elif byte == _T or byte == _F or byte == _N:
             stop = end_word(at)

@@ -19,7 +19,6 @@ from numba import types
 from numba.extending import intrinsic
 
 from pipeline.flatten.kernels.memory import (
-    WIDTH,
     compiled,
     constant,
     count_trailing_zeros,
@@ -28,6 +27,7 @@ from pipeline.flatten.kernels.memory import (
     load8,
 )
 from pipeline.flatten.redaction import HIDDEN, LONGEST_SECRET_KEY, MARKER, SECRET_KEYS
+from pipeline.flatten.state import VECTOR
 
 PLAIN_KEY, SECRET_KEY, SESSION_KEY = 0, 1, 2
 """What a key names: nothing secret, a secret, a secret whose name also occurs within strings."""
@@ -40,7 +40,7 @@ _LOWER, _DASH, _UNDERSCORE, _BLANK, _UPPER_A, _UPPER_Z = 0x20, ord("-"), ord("_"
 _QUOTE, _COMMA, _END_OBJECT, _END_LIST = ord('"'), ord(","), ord("}"), ord("]")
 _ASCII_END = 128
 _A, _C, _E, _K, _N, _O, _R, _T = (ord(letter) for letter in "aceknort")
-_WORD_REACH = WIDTH + 4
+_WORD_REACH = VECTOR + 4
 
 
 def _fnv(text: str) -> int:
@@ -100,8 +100,8 @@ def mark_hints(typing_context: Any, address: Any) -> Any:
     """
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        vector = ir.VectorType(ir.IntType(8), WIDTH)
-        fold = ir.Constant(vector, [_LOWER] * WIDTH)
+        vector = ir.VectorType(ir.IntType(8), VECTOR)
+        fold = ir.Constant(vector, [_LOWER] * VECTOR)
         loads = []
         for offset in range(1, 4):
             moved = builder.add(args[0], ir.Constant(ir.IntType(64), offset))
@@ -111,11 +111,11 @@ def mark_hints(typing_context: Any, address: Any) -> Any:
         found = []
         for word in ("ken", "cre"):
             hits = [
-                builder.icmp_unsigned("==", load, ir.Constant(vector, [ord(letter)] * WIDTH))
+                builder.icmp_unsigned("==", load, ir.Constant(vector, [ord(letter)] * VECTOR))
                 for load, letter in zip(loads, word, strict=True)
             ]
             found.append(builder.and_(builder.and_(hits[0], hits[1]), hits[2]))
-        bits = builder.bitcast(builder.or_(*found), ir.IntType(WIDTH))
+        bits = builder.bitcast(builder.or_(*found), ir.IntType(VECTOR))
         return builder.zext(bits, ir.IntType(64))
 
     return types.int64(types.int64), generate
@@ -201,5 +201,5 @@ def find_hints(at: Any, stop: Any, start: Any, end: Any, limit: Any) -> Any:
             if kind == 2:
                 return -2
             found += kind
-        at += WIDTH
+        at += VECTOR
     return found

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.flatten.kernels.memory import WIDTH, compiled, count_trailing_zeros, item, load8, mark_ends
+from pipeline.flatten.kernels.memory import compiled, count_trailing_zeros, item, load8, mark_ends
+from pipeline.flatten.state import VECTOR
 
 PLAIN_DIGITS = 18
 """Integers of more digits may not fit 64 bits; fractions of more are looked at as well."""
@@ -27,11 +28,11 @@ _ZERO, _NINE, _LETTER_A, _LETTER_F, _MINUS, _POINT, _LOWER = (*(ord(mark) for ma
 @compiled
 def find_end(at: Any, limit: Any) -> Any:
     """Address of the next quote, backslash or control character, or ``limit``, which ends the readable bytes."""
-    while at + WIDTH <= limit:
+    while at + VECTOR <= limit:
         bits = mark_ends(at)
         if bits:
             return at + count_trailing_zeros(bits)
-        at += WIDTH
+        at += VECTOR
     while at < limit and load8(at) != _QUOTE and load8(at) != _SLASH and load8(at) >= _SPACE:
         at += 1
     return at
