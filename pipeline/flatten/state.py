@@ -51,7 +51,7 @@ SCAN = [
         "session_count",  # keys that name a session token
         "trie",  # open-addressing table of known keys: (node, key) to child node and slot
         "trie_mask",
-        "next_edge",  # by place in the trie, then by node: the edge of the key that followed it, or came first, last time
+        "next_edge",  # by place in the trie, then by node: edge of the key that came next, or first, last time
         "element_node",  # of a list's node: child node and slot of its items
         "element_slot",
         "identity_slot",

@@ -152,6 +152,8 @@ class _IngestRun:
             compression_level=self.settings.ingest.compression_level,
         )
         self.pool = WorkerPool(context, self.settings.ingest.workers or count_processors(), executor)
+        if not len(self.known):
+            self.pool.prepare()  # whatever the listing finds is new, and workers take as long to start
 
     def list_objects(self, since: date | None, until: date | None, *, retry_quarantined: bool) -> list[ListedObject]:
         """Objects to read, in the run's order; the known ones are only counted."""

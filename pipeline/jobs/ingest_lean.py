@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.abc import MetaPathFinder
 
 
-class _NoPandas(MetaPathFinder):
+class _NoPandas:
     """Answers for pandas that there is none.
 
     Where pandas happens to be installed, pyarrow imports it on its first conversion, to know its types if it is given

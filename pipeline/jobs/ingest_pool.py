@@ -18,7 +18,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from multiprocessing import forkserver
-from multiprocessing.context import BaseContext
+from multiprocessing.context import BaseContext, ForkServerContext, ForkServerProcess
+from types import ModuleType
 from typing import TypeVar
 
 import pyarrow as pa
@@ -112,8 +113,8 @@ class WorkerPool:
                 probe.submit(os.getpid).result()
         except BrokenExecutor as error:
             raise UsageError(
-                "worker processes end before their first task; in a script, what starts them must stand under "
-                "`if __name__ == '__main__':`, for they load the script too"
+                "worker processes end before their first task",
+                hint="the system may be out of memory, or may not allow more processes",
             ) from error
         self._is_working = True
 
@@ -142,9 +143,30 @@ def make_executor(workers: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(workers, mp_context=make_context(), initializer=_start_worker)
 
 
+class _Worker(ForkServerProcess):
+    """A worker that does not load the program's main module, of which it needs nothing.
+
+    Every worker would: for the command that is a twentieth of a second before its first task, and a script without
+    ``if __name__ == "__main__":`` would begin all that it does once more.
+    """
+
+    def start(self) -> None:
+        """Start it while an empty module stands for the main one, as an interactive session's would."""
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            super().start()
+        finally:
+            sys.modules["__main__"] = main
+
+
+class _Context(ForkServerContext):
+    Process = _Worker  # type: ignore[assignment]
+
+
 def make_context() -> BaseContext:
     """The fork server's context, told what to load."""
-    context = multiprocessing.get_context("forkserver")
+    context = _Context()
     context.set_forkserver_preload([f"pipeline.jobs.ingest_{name}" for name in ("lean", "worker", "warm")])
     return context
 

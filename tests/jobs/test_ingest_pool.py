@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from pipeline.errors import SourceError
+import pytest
+
+from pipeline.errors import SourceError, UsageError
 from pipeline.jobs.ingest_pool import WorkerPool, make_executor
 from pipeline.jobs.ingest_tasks import ArchiveTask, WorkerContext
 from pipeline.lake import locate_lake
@@ -99,17 +101,30 @@ def watches_parent() -> bool:
     return any(thread.name == "end-with-parent" for thread in threading.enumerate())
 
 
-def test_a_script_that_workers_would_run_again_gets_a_sentence(tmp_path: Path) -> None:
-    """Without the usual guard each worker would begin the whole ingest anew; it ends at once, and says why."""
+def test_a_script_without_the_usual_guard_runs_once(tmp_path: Path) -> None:
+    """Workers do not load the script that started them: what it does at its top level is done once."""
     write_archive(tmp_path / "source", [record(0)], 0)
     script = tmp_path / "script.py"
     script.write_text(
         "import sys\n"
         "from pipeline.jobs.ingest import ingest_sources\n"
         "from pipeline.settings import load_settings\n"
-        "ingest_sources([sys.argv[1]], sys.argv[2], load_settings())\n"
+        "report = ingest_sources([sys.argv[1]], sys.argv[2], load_settings())\n"
+        "print(report.records['kept'])\n"
     )
     command = [sys.executable, str(script), str(tmp_path / "source"), str(tmp_path / "lake")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode != 0
-    assert done.stderr.rstrip().splitlines()[-1].startswith("pipeline.errors.UsageError: worker processes end before")
+    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
+
+
+def test_workers_that_cannot_start_get_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where every worker ends before its first task, no archive is blamed for it."""
+    monkeypatch.setattr("pipeline.jobs.ingest_pool._start_worker", end_at_once)
+    pool, tasks = make_pool(tmp_path / "source", "nothing is deadly")
+    with pytest.raises(UsageError, match="worker processes end before their first task"):
+        outcomes(pool, tasks)
+
+
+def end_at_once() -> None:
+    """What a system out of memory does to a process that starts."""
+    os.kill(os.getpid(), signal.SIGKILL)
