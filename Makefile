@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check soak fuzz bench bench-scale eval notebooks docs sbom audit lock clean
+.PHONY: help setup bytecode demo test check soak fuzz bench bench-scale eval notebooks docs sbom audit lock clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,10 +19,14 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
-demo: setup ## simulated archives with planted attacks on an embedded S3 server, then the main job
+# As pip does for what it installs: not every environment lets Python write bytecode when it loads a module.
+bytecode: setup
+	$(BIN)/python -m compileall -q pipeline tests benchmarks demo
+
+demo: bytecode ## simulated archives with planted attacks on an embedded S3 server, then the main job
 	$(BIN)/python -m demo
 
-test: setup ## every test (under 10 minutes)
+test: bytecode ## every test (under 10 minutes)
 	$(BIN)/python -m pytest -n 2 -m "not soak" $(ARGS)
 
 check: setup ## formatting, lint, types, floors, generated docs
@@ -32,21 +36,21 @@ check: setup ## formatting, lint, types, floors, generated docs
 	$(BIN)/lint-imports
 	$(BIN)/python -m pipeline.jobs.docs --check
 
-soak: setup ## the long forms: 1,000 kills, large Hypothesis runs
+soak: bytecode ## the long forms: 1,000 kills, large Hypothesis runs
 	$(BIN)/python -m pytest -m soak $(ARGS)
 
 fuzz: setup ## coverage-guided fuzzing of the parsers (FUZZ_SECONDS=60)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/fuzz.txt
 	$(BIN)/python -m tests.fuzz $(or $(FUZZ_SECONDS),60)
 
-bench: setup ## ingest beside DuckDB, chdb, polars and the limit, small files, S3 (under 15 minutes)
+bench: bytecode ## ingest beside DuckDB, chdb, polars and the limit, small files, S3 (under 15 minutes)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/bench.txt
 	$(BIN)/python -m benchmarks $(ARGS)
 
-bench-scale: setup ## 1, 5 and 10 million events, a run without news, the main job (ARGS="--events 1000000 5000000" is shorter)
+bench-scale: bytecode ## 1, 5 and 10 million events, a run without news, the main job (ARGS="--events 1000000 5000000" is shorter)
 	$(BIN)/python -m benchmarks.scale $(ARGS)
 
-eval: setup ## how well detection works, on seeds that were not tuned on
+eval: bytecode ## how well detection works, on seeds that were not tuned on
 	$(BIN)/python -m pipeline.jobs.evaluate
 
 notebooks: setup ## run the notebooks over a lake of planted attacks

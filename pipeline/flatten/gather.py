@@ -40,9 +40,7 @@ def gather_places(
     return call("gather_places", _words(order), len(order), *addresses, address(validity, np.uint8))
 
 
-def spread_codes(
-    codes: Words, places: npt.NDArray[np.int32], indices: npt.NDArray[np.int32], validity: Bits
-) -> int:
+def spread_codes(codes: Words, places: npt.NDArray[np.int32], indices: npt.NDArray[np.int32], validity: Bits) -> int:
     """Fill ``indices`` with the place of each code, and ``validity`` with a bit for each that has one.
 
     Args:

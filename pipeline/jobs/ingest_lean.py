@@ -6,6 +6,7 @@ process and its forks.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -24,6 +25,7 @@ class _NoPandas:
             raise ModuleNotFoundError("workers do without pandas", name=name)
 
 
+gc.disable()  # what is loaded here stays; workers turn it on again
 sys.meta_path.insert(0, _NoPandas())
 # numpy starts a thread for each processor to multiply matrices, of which workers have none: 0.07 s of spinning.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -177,6 +177,7 @@ def _start_worker() -> None:
     threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
     gc.freeze()  # modules are no garbage: looking at all of them again and again took a twentieth of a worker's time
     gc.set_threshold(100_000, 50, 100)
+    gc.enable()
     _keep_memory()
 
 

@@ -15,8 +15,9 @@ from pipeline.lake.layout import LakeLocation
 from pipeline.settings import Caps, IngestSettings
 from pipeline.source.objects import ListedObject, Source
 
-_TASKS_LEFT = 6
-_SMALLEST_TASK_BYTES = 2 * 1024 * 1024
+_TASKS_LEFT, _TASKS_OF_ALL = 4, 16
+_LEAST_BYTES, _SMALLEST_TASK_BYTES = 1024 * 1024, 4 * 1024 * 1024
+"""A task costs as much as half a mebibyte beside what it reads: not worth it for less, unless there is little in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,8 @@ def group_objects(
         The tasks, in order; they depend on the objects alone, not on the number of workers.
     """
     left = sum(item.size for item in objects)
-    limit = _limit_task(settings, left)
+    smallest = min(_SMALLEST_TASK_BYTES, max(_LEAST_BYTES, left // _TASKS_OF_ALL))
+    limit = _limit_task(settings, left, smallest)
     group: list[ListedObject] = []
     size = 0
     objects.reverse()
@@ -143,7 +145,7 @@ def group_objects(
         if group and (size + item.size > limit or len(group) >= settings.task_archives):
             yield _make_task(group, contents, retries)
             left -= size
-            limit = _limit_task(settings, left)
+            limit = _limit_task(settings, left, smallest)
             group, size = [], 0
         group.append(item)
         size += item.size
@@ -151,9 +153,9 @@ def group_objects(
         yield _make_task(group, contents, retries)
 
 
-def _limit_task(settings: IngestSettings, left: int) -> int:
+def _limit_task(settings: IngestSettings, left: int, smallest: int) -> int:
     """Stored bytes of the next task; towards the end tasks shrink, so that workers end together."""
-    return min(settings.task_stored_bytes, max(_SMALLEST_TASK_BYTES, left // _TASKS_LEFT))
+    return min(settings.task_stored_bytes, max(smallest, left // _TASKS_LEFT))
 
 
 def _make_task(

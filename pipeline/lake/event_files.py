@@ -38,6 +38,7 @@ _LENGTHS_APART = ["event_id", "request_id", "record_sha256", "request_parameters
 _STATISTICS_COLUMNS = ["event_time", "event_id", "recipient_account_id", "event_name", "event_source", "archive_uri"]
 _FILE_FIELDS = [field for field in EVENTS if field.name != "event_date"]
 _EPOCH = date(1970, 1, 1)
+_FEW_ROWS = 1_000
 
 
 def write_event_files(
@@ -99,7 +100,8 @@ def split_by_date(table: pa.Table) -> Iterator[tuple[date, pa.Table]]:
     for start, end in pairwise(edges):
         rows = table.slice(start, end - start)
         # A dictionary is written whole: a few rows of another day must not carry the values of all.
-        yield _EPOCH + timedelta(days=int(days[start])), rows if 2 * rows.num_rows > table.num_rows else _compact(rows)
+        is_most = 2 * rows.num_rows > table.num_rows
+        yield _EPOCH + timedelta(days=int(days[start])), rows if is_most else _shed_values(rows)
 
 
 def encode_event_file(rows: pa.Table, *, compression_level: int = 1) -> pa.Buffer:
@@ -124,8 +126,21 @@ def _fit_columns(rows: pa.Table) -> pa.Table:
     return pa.table([rows.column(field.name) for field in fields], schema=pa.schema(fields))
 
 
+def _shed_values(rows: pa.Table) -> pa.Table:
+    """The same rows without values of their dictionaries that none of them has."""
+    return _decode(rows) if rows.num_rows <= _FEW_ROWS else _compact(rows)
+
+
+def _decode(rows: pa.Table) -> pa.Table:
+    """A few rows with each value beside them: the encoder makes a dictionary sooner than one is cut to size."""
+    columns = [
+        column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column for column in rows.itercolumns()
+    ]
+    return pa.table(columns, names=rows.column_names)
+
+
 def _compact(table: pa.Table) -> pa.Table:
-    """The same rows, with dictionaries of only the values that they hold, where those would weigh anything.
+    """Dictionaries of only the values that the rows hold, where those would weigh anything.
 
     A dictionary of up to a byte a row stays whole: finding out what the rows use of it would cost more than writing it.
     """
