@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from pipeline.errors import UsageError
 from pipeline.jobs.ingest_accounting import IngestReport, Tally, list_unique
-from pipeline.jobs.ingest_pool import WorkerPool
+from pipeline.jobs.ingest_pool import WorkerPool, start_fork_server
 from pipeline.jobs.ingest_retry import collect_retries
 from pipeline.jobs.ingest_tasks import ArchiveTask, Retry, TaskResult, WorkerContext, group_objects, order_objects
 from pipeline.jobs.ingest_worker import peak_rss_bytes
@@ -104,6 +104,8 @@ def ingest_sources(
     run = _IngestRun(settings, progress or Silent(), verifier, should_stop)
     with run.timed("open"):
         opened = [open_source(source, settings.s3) for source in sources]
+        if executor is None and not os.path.exists(lake_path):
+            start_fork_server()  # a new lake knows nothing: whatever the listing finds is to be read
         lake = open_job_lake(lake_path, settings, create=True, on_step=on_step)
     run.begin(lake, opened, executor)
     try:
@@ -153,7 +155,7 @@ class _IngestRun:
         )
         self.pool = WorkerPool(context, self.settings.ingest.workers or count_processors(), executor)
         if not len(self.known):
-            self.pool.prepare()  # whatever the listing finds is new, and workers take as long to start
+            self.pool.prepare()  # on S3 only now is it known whether the lake is new
 
     def list_objects(self, since: date | None, until: date | None, *, retry_quarantined: bool) -> list[ListedObject]:
         """Objects to read, in the run's order; the known ones are only counted."""

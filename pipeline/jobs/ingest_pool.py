@@ -46,10 +46,9 @@ class WorkerPool:
         self._is_working = False
 
     def prepare(self) -> None:
-        """Start the fork server, which loads the workers' rooms while this process goes on; returns at once."""
+        """Start the fork server, if workers are this pool's own."""
         if self._given is None:
-            make_context()
-            forkserver.ensure_running()
+            start_fork_server()
 
     def run(self, tasks: Iterator[ArchiveTask]) -> Iterator[tuple[ArchiveTask, TaskResult]]:
         """Run tasks with a few in flight, and yield them with their results in the order given.
@@ -138,6 +137,12 @@ class WorkerPool:
             yield from self._run_alone(single)
 
 
+def start_fork_server() -> None:
+    """Start the fork server, which loads the workers' rooms while this process goes on; returns at once."""
+    make_context()
+    forkserver.ensure_running()
+
+
 def make_executor(workers: int) -> ProcessPoolExecutor:
     """Worker processes from a fork server: they import their rooms once, and hold no thread of this process."""
     return ProcessPoolExecutor(workers, mp_context=make_context(), initializer=_start_worker)
@@ -161,7 +166,7 @@ class _Worker(ForkServerProcess):
 
 
 class _Context(ForkServerContext):
-    Process = _Worker  # type: ignore[assignment]
+    Process = _Worker
 
 
 def make_context() -> BaseContext:

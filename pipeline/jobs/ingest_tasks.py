@@ -17,7 +17,7 @@ from pipeline.source.objects import ListedObject, Source
 
 _TASKS_LEFT, _TASKS_OF_ALL = 4, 16
 _LEAST_BYTES, _SMALLEST_TASK_BYTES = 1024 * 1024, 4 * 1024 * 1024
-"""A task costs as much as half a mebibyte beside what it reads: not worth it for less, unless there is little in all."""
+"""A task costs as much as half a mebibyte beside what it reads; small ones only where there is little in all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 ROW_GROUP_ROWS = 122_880
 """A multiple of DuckDB's vector, and what its threads share out."""
 _WRITE_BATCH_ROWS = 65_536
+_COMPRESSED_BYTES = 4 * 1024
 _DICTIONARY_BYTES = 32 * 1024 * 1024
 """Identities are long: beyond the usual 1 MiB the writer falls back to writing each of them out, row by row."""
 
@@ -85,8 +86,7 @@ def encode_parquet(
         The file's bytes. No Arrow schema is stored inside, so every reader sees plain strings.
     """
     sink = pa.BufferOutputStream()
-    # A compressor costs more to set up than a column without values takes uncompressed.
-    filled = [_leaf(table.schema.field(name)) for name in table.schema.names if not _is_empty(table.column(name))]
+    filled = [_leaf(field) for field, column in zip(table.schema, table.columns, strict=True) if _is_heavy(column)]
     pq.write_table(
         table,
         sink,
@@ -108,8 +108,18 @@ def _leaf(field: pa.Field) -> str:
     return f"{field.name}.list.element" if pa.types.is_list(field.type) else str(field.name)
 
 
-def _is_empty(column: pa.ChunkedArray) -> bool:
-    return bool(column.null_count == len(column))
+def _is_heavy(column: pa.ChunkedArray) -> bool:
+    """Whether a column is worth a compressor, which costs more to set up than a few kilobytes take as they are."""
+    return column.null_count < len(column) and _weigh(column) >= _COMPRESSED_BYTES
+
+
+def _weigh(column: pa.ChunkedArray) -> int:
+    """Bytes of a column's values as they are encoded, about: indices of a dictionary take as few bits as they need."""
+    if not pa.types.is_dictionary(column.type):
+        return int(column.nbytes)
+    values = sum(chunk.dictionary.nbytes for chunk in column.chunks)
+    bits = max((len(chunk.dictionary).bit_length() for chunk in column.chunks), default=0)
+    return int(values) + len(column) * bits // 8
 
 
 def render_stats(table: pa.Table, columns: Sequence[str]) -> str:
