@@ -22,7 +22,7 @@ from pipeline.flatten.memory import address, hold
 from pipeline.flatten.native import call
 from pipeline.flatten.outcome import ArchiveRecords, BadRecord
 from pipeline.flatten.promotions import rules_for
-from pipeline.flatten.state import SCAN_SIZES
+from pipeline.flatten.state import RUN_BUCKETS, RUN_VALUES, RUN_WAYS, SCAN_SIZES
 from pipeline.flatten.times import latest_plausible
 
 EXACT_VIEWS = ("unknown_members", "raw_record")
@@ -104,6 +104,7 @@ class RowFiller:
         self._held = {
             **self._layout.arrays,
             **{name: np.zeros(size, dtype=np.int64) for name, size in sizes.items()},
+            "run_values": np.empty(3 * RUN_VALUES * RUN_BUCKETS * RUN_WAYS, dtype=np.int64),
             "start": self.starts,
             "end": self.ends,
             "limit": self._limits[self.archive_of],

@@ -25,6 +25,7 @@ from pipeline.flatten.state import (
     EDGE_BIT,
     EDGE_BITS,
     EDGE_NODE,
+    EDGE_SLOT,
     EDGE_WORDS,
     JSON,
     ROOT,
@@ -76,6 +77,8 @@ _JSON = frozenset(item.column for item in FREE_FORM_COLUMNS)
 _SPECIAL = {"event_time": "eventTime", "event_id": "eventID", "recipient_account_id": "recipientAccountId"}
 _KINDS = {"text": TEXT, "bool": BOOLEAN, "time": TIME, "json": JSON}
 _OMITTED = ("requestParameters", "omitted")
+_FRONT = ("eventVersion", "userIdentity", "eventTime")
+"""Members that stand first in a record as CloudTrail writes it."""
 
 
 class Layout(NamedTuple):
@@ -171,6 +174,13 @@ def _make_trie(slots: dict[Path, int]) -> tuple[dict[str, Array], npt.NDArray[np
     return {"trie": trie.reshape(-1), "element_node": element_node, "element_slot": element_slot}, keys
 
 
+def _root_bits(trie: Array, wanted: list[int]) -> int:
+    """The bits of some members of a record."""
+    edges = trie.reshape(-1, EDGE_WORDS)
+    is_wanted = (edges[:, EDGE_NODE] == ROOT) & np.isin(edges[:, EDGE_SLOT], wanted)
+    return int(np.bitwise_or.reduce(edges[is_wanted, EDGE_BIT]))
+
+
 def _make_rules(slots: dict[Path, int], views: tuple[str, ...]) -> tuple[dict[RuleKey, int], list[Array]]:
     """Numbers of the rules, and their entries: rule n has those from ``first[n]`` to ``first[n + 1]``."""
     numbers: dict[RuleKey, int] = {}
@@ -211,6 +221,10 @@ def get_layout() -> Layout:
         "slot_count": len(slots),
         "identity_slot": slots[("userIdentity",)],
         "time_slot": slots[("eventTime",)],
+        "event_id_slot": slots[("eventID",)],
+        "agent_slot": slots[("userAgent",)],
+        "version_slot": slots[("eventVersion",)],
+        "front_keys": _root_bits(trie["trie"], [slots[(name,)] for name in _FRONT]),
         "omitted_slot": slots[_OMITTED],
         "plain_count": len(plain),
         "identity_count": len(identity_slots),

@@ -59,11 +59,36 @@ SCAN = [
         "memo_length",
         "memo_code",
         "memo_turn",
+        "event_id_slot",
+        "agent_slot",
+        "version_slot",
+        "front_keys",  # bits of the members that stand before a run
+        "keys_to_agent",  # bits of the record's members up to its agent, up to its id, and of all
+        "keys_to_id",
+        "root_keys",
+        "runs",  # entries, and three words for each value: column, and what it holds there
+        "run_values",
     )
 ]
 """Fields of the scanner's working memory: addresses of int64 arrays, and counts."""
 
 MEMO_BUCKETS, MEMO_WAYS, MEMO_REACH = 1024, 4, 144
+RUN_BUCKETS, RUN_WAYS, RUN_VALUES = 1024, 4, 20
+RUN_REACH = 160
+"""Bytes by which a run is looked up: up to the agent, as good as always."""
+(
+    RUN_AT,
+    RUN_LENGTH,
+    RUN_KEYS,
+    RUN_COUNT,
+    RUN_ENDING_AT,
+    RUN_ENDING_LENGTH,
+    RUN_ENDING_KEYS,
+    RUN_ENDING_COUNT,
+    RUN_TURN,
+) = range(9)
+"""Words of an entry; the turn is its bucket's, in its first entry."""
+RUN_WORDS = 9
 SCAN_SIZES = {
     "marks": MAX_MARKS + 2 * BLOCK,
     "stack": (PLAIN_DEPTH + 1) * LEVEL_WORDS,
@@ -74,6 +99,7 @@ SCAN_SIZES = {
     "memo_length": MEMO_BUCKETS * MEMO_WAYS,
     "memo_code": MEMO_BUCKETS * MEMO_WAYS,
     "memo_turn": MEMO_BUCKETS,
+    "runs": RUN_BUCKETS * RUN_WAYS * RUN_WORDS,
 }
 """Elements of the arrays that the scanner works in."""
 

@@ -17,7 +17,7 @@ from pipeline.flatten.kernels.memory import (
     compiled,
     constant,
     equal_bytes,
-    is_other_vector,
+    equal_texts,
     item,
     load8,
     load64,
@@ -52,20 +52,22 @@ def find_caller(start: Any, limit: Any) -> Any:
 
 
 @compiled
+def version_at(start: Any) -> Any:
+    """Where the event version is in a record whose identity was found."""
+    return start + _VERSION_LENGTH
+
+
+@compiled
+def version_end(known_at: Any) -> Any:
+    """One past its last byte, before the identity at ``known_at``."""
+    return known_at - _CALLER_LENGTH + 1
+
+
+@compiled
 def _memo_bucket(at: Any) -> Any:
     """Bucket of the identity at ``at``; ``MEMO_REACH`` bytes are read."""
     mixed = load64(at + 24) * _MIX_A ^ load64(at + 56) * _MIX_B ^ load64(at + 96) * _MIX_C ^ load64(at + 136)
     return np.int64((mixed ^ (mixed >> _SHIFT)) & np.uint64(MEMO_BUCKETS - 1))
-
-
-@compiled
-def _equal_texts(left: Any, right: Any, length: Any) -> Any:
-    """Whether two texts of at least ``VECTOR`` bytes are the same; the last vector overlaps the one before."""
-    last = length - VECTOR
-    for at in range(0, last, VECTOR):
-        if is_other_vector(left + at, right + at):
-            return False
-    return is_other_vector(left + last, right + last) == 0
 
 
 @compiled
@@ -79,7 +81,7 @@ def recall_caller(state: Any, at: Any, limit: Any) -> Any:
     first = _memo_bucket(at) * MEMO_WAYS
     for entry in range(first, first + MEMO_WAYS):
         length = item(state.memo_length, entry)
-        if length and at + length <= limit and _equal_texts(item(state.memo_at, entry), at, length):
+        if length and at + length <= limit and equal_texts(item(state.memo_at, entry), at, length):
             return entry
     return -1
 

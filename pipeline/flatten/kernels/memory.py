@@ -286,3 +286,13 @@ def equal_bytes(left: Any, right: Any, count: Any) -> Any:
             return False
         at += 1
     return True
+
+
+@compiled
+def equal_texts(left: Any, right: Any, count: Any) -> Any:
+    """The same of at least ``VECTOR`` bytes, a vector at a time; the last one overlaps the one before."""
+    last = count - VECTOR
+    for at in range(0, last, VECTOR):
+        if is_other_vector(left + at, right + at):
+            return False
+    return is_other_vector(left + last, right + last) == 0

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.flatten.kernels.callers import find_caller, recall_caller, remember_caller
+from pipeline.flatten.kernels.callers import find_caller, recall_caller, remember_caller, version_at, version_end
 from pipeline.flatten.kernels.interning import has_room, intern_bytes, is_entry
 from pipeline.flatten.kernels.memory import (
     as_state,
@@ -23,8 +23,22 @@ from pipeline.flatten.kernels.memory import (
     put,
     store8,
 )
+from pipeline.flatten.kernels.runs import (
+    TIME_AT,
+    TIME_BYTES,
+    find_run,
+    is_plain_version,
+    keep_ending,
+    keys_of_ending,
+    keys_of_run,
+    length_of_run,
+    put_values,
+    recall_ending,
+    recall_run,
+    remember_run,
+)
 from pipeline.flatten.kernels.scalars import is_written_true, parse_instant, read_boolean
-from pipeline.flatten.kernels.scanner import scan_record
+from pipeline.flatten.kernels.scanner import begin_scan, scan_record, set_slot
 from pipeline.flatten.kernels.secrets import find_hints
 from pipeline.flatten.redaction import MARKER
 from pipeline.flatten.state import (
@@ -318,23 +332,18 @@ def _find_hints(start: Any, end: Any, limit: Any, known_at: Any, known_end: Any)
 
 
 @compiled
-def _fill_row(state: Any) -> Any:
-    """One record to one row; returns its state, or ``-NEEDS_KIND``."""
+def _set_front(state: Any, start: Any, known_at: Any, known_end: Any) -> Any:
+    """Set the slots of what stands before a run: version, identity and time."""
+    set_slot(state, state.version_slot, version_at(start), version_end(known_at), STRING)
+    set_slot(state, state.identity_slot, known_at, known_end, OBJECT)
+    set_slot(state, state.time_slot, known_end + TIME_AT, known_end + TIME_AT + TIME_BYTES, STRING)
+
+
+@compiled
+def _fill_columns(state: Any, known: Any, has_hint: Any, limit: Any) -> Any:
+    """The row's columns from its slots; its state, or ``-NEEDS_KIND``."""
     row, rows = state.row, state.row_count
-    start, end, limit = item(state.start, row), item(state.end, row), item(state.limit, row)
-    known_at = find_caller(start, limit)
-    known = recall_caller(state, known_at, limit)
-    known_end = known_at + item(state.memo_length, known) if known >= 0 else 0
-    if known_end > end:
-        return ODD
-    named = _find_hints(start, end, limit, known_at, known_end)
-    if named == -2:
-        return ODD
-    if not scan_record(state, start, end, limit, named >= 0, known_at, known_end):
-        return ODD
-    if named >= 0 and state.session_count != named:
-        return ODD
-    if not _fill_time(state) or not _fill_plain(state) or not _fill_caller(state, known, named >= 0, limit):
+    if not _fill_time(state) or not _fill_plain(state) or not _fill_caller(state, known, has_hint, limit):
         return ODD
     if item(state.code, state.account_column * rows + row) == 0:
         return ODD  # the fallbacks are the exact path's, here and for the id
@@ -344,8 +353,61 @@ def _fill_row(state: Any) -> Any:
     place = _kind_place(state, row_kind(state))
     if item(state.kind_key, place) == 0:
         return -NEEDS_KIND
-    rule = item(state.kind_rule, place)
-    return DONE if _fill_promoted(state, rule) else ODD
+    return DONE if _fill_promoted(state, item(state.kind_rule, place)) else ODD
+
+
+@compiled
+def _fill_known(state: Any, known: Any, run: Any, start: Any, begin: Any, end: Any, limit: Any) -> Any:
+    """A record with a known caller and run, of which only the rest from ``begin`` on is read."""
+    stop = recall_ending(state, run, begin, end)
+    named = find_hints(begin, stop, start, end, limit)
+    if named == -2:
+        return ODD
+    keys = state.front_keys | keys_of_run(state, run)
+    if not scan_record(state, begin, stop, end, limit, named >= 0, 0, 0, keys):
+        return ODD
+    if named >= 0 and state.session_count != named:
+        return ODD
+    if stop < end and state.root_keys & keys_of_ending(state, run):
+        return ODD
+    put_values(state, run, stop < end)
+    done = _fill_columns(state, known, named >= 0, limit)
+    if done == DONE and stop == end and named < 0:
+        keep_ending(state, run, begin, end)
+    return done
+
+
+@compiled
+def _fill_row(state: Any) -> Any:
+    """One record to one row; returns its state, or ``-NEEDS_KIND``."""
+    row = state.row
+    start, end, limit = item(state.start, row), item(state.end, row), item(state.limit, row)
+    begin_scan(state)
+    known_at = find_caller(start, limit)
+    known = recall_caller(state, known_at, limit)
+    known_end, run_at = 0, 0
+    if known >= 0:
+        known_end = known_at + item(state.memo_length, known)
+        if known_end > end:
+            return ODD
+        if is_plain_version(version_at(start), version_end(known_at)):
+            run_at = find_run(known_end, end)
+    if run_at:
+        run = recall_run(state, run_at, end)
+        if run >= 0:
+            _set_front(state, start, known_at, known_end)
+            return _fill_known(state, known, run, start, run_at + length_of_run(state, run), end, limit)
+    named = _find_hints(start, end, limit, known_at, known_end)
+    if named == -2:
+        return ODD
+    if not scan_record(state, start, end, end, limit, named >= 0, known_at, known_end, 0):
+        return ODD
+    if named >= 0 and state.session_count != named:
+        return ODD
+    done = _fill_columns(state, known, named >= 0, limit)
+    if done == DONE and run_at and named < 0:
+        remember_run(state, run_at, end)
+    return done
 
 
 @entry_point

@@ -155,7 +155,8 @@ def set_slot(state: Any, slot: Any, at: Any, end: Any, kind: Any) -> Any:
 
 
 @compiled
-def _begin_scan(state: Any) -> Any:
+def begin_scan(state: Any) -> Any:
+    """Forget the record before."""
     for slot in range(state.slot_count):
         put(state.slot_kind, slot, NONE)
     state.secret_count = 0
@@ -199,20 +200,24 @@ def _mark_around(start: Any, end: Any, limit: Any, marks: Any, known_at: Any, kn
 
 
 @compiled
-def scan_record(state: Any, start: Any, end: Any, limit: Any, has_hint: Any, known_at: Any, known_end: Any) -> Any:
-    """Fill the slots of the record at ``start``; what stands from ``known_at`` to ``known_end`` is its identity.
+def scan_record(
+    state: Any, start: Any, until: Any, end: Any, limit: Any, has_hint: Any, known_at: Any, known_end: Any, keys: Any
+) -> Any:
+    """Fill the slots of the record that ends at ``end``; false if it is odd.
 
-    Where ``known_end`` is 0, nothing of it is known. Returns false if it is odd.
+    What is known of it is not read: from ``known_at`` to ``known_end``, where that is not 0, stands its identity; from
+    ``until`` on, where that is not its end, only whole members that are in no doubt; and if ``keys`` is not 0, it begins
+    with members of those bits, and ``start`` is where they end instead of where it begins.
     """
     marks = state.marks
-    if not _mark_around(start, end, limit, marks, known_at, known_end):
+    if not _mark_around(start, until, limit, marks, known_at, known_end):
         return False
-    _begin_scan(state)
     is_known_seen, level, top, place = known_end == 0, 0, 0, 0
-    node, slot, value_at, is_object, first, is_first, known_keys = ROOT, -1, start, 1, 0, 1, 0
+    node, slot, value_at, is_object, first, known_keys = ROOT, -1, start, 1, 0, keys
+    is_first = 1 if keys == 0 else 0
+    at = start + is_first
     last = state.trie_mask + 1 + ROOT
-    at = start + 1
-    while at < end:  # a record that does not close where it should may not run away over the others
+    while at < until:  # a record that does not close where it should may not run away over the others
         at = skip_space(at)
         byte = load8(at)
         if byte == _CLOSE_OBJECT or byte == _CLOSE_ARRAY:
@@ -223,6 +228,7 @@ def scan_record(state: Any, start: Any, end: Any, limit: Any, has_hint: Any, kno
                 set_slot(state, slot, value_at, at, OBJECT if is_object else ARRAY)
             top = first
             if level == 0:
+                state.root_keys = known_keys
                 return is_known_seen and at == end
             level -= 1
             base = state.stack + 8 * LEVEL_WORDS * level
@@ -292,6 +298,10 @@ def scan_record(state: Any, start: Any, end: Any, limit: Any, has_hint: Any, kno
                 return False
             if child_slot >= 0:
                 set_slot(state, child_slot, at + 1, closing, kind)
+                if child_slot == state.agent_slot:
+                    state.keys_to_agent = known_keys
+                elif child_slot == state.event_id_slot:
+                    state.keys_to_id = known_keys
             at = closing + 1
         elif byte == _OPEN_OBJECT or byte == _OPEN_ARRAY:
             if secret != PLAIN_KEY or level + 2 > PLAIN_DEPTH:
@@ -329,4 +339,5 @@ def scan_record(state: Any, start: Any, end: Any, limit: Any, has_hint: Any, kno
             if child_slot >= 0:
                 set_slot(state, child_slot, at, stop, NUMBER)
             at = stop
-    return False
+    state.root_keys = known_keys
+    return at == until and until < end and level == 0 and is_first == 0 and is_known_seen
