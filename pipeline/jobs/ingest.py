@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
@@ -104,7 +105,7 @@ def ingest_sources(
     run = _IngestRun(settings, progress or Silent(), verifier, should_stop)
     with run.timed("open"):
         opened = [open_source(source, settings.s3) for source in sources]
-        if executor is None and not os.path.exists(lake_path):
+        if executor is None and not Path(lake_path).exists():
             start_fork_server()  # a new lake knows nothing: whatever the listing finds is to be read
         lake = open_job_lake(lake_path, settings, create=True, on_step=on_step)
     run.begin(lake, opened, executor)

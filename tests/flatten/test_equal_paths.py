@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from pipeline.archive import split_records
 from pipeline.errors import ArchiveError, RecordError
-from pipeline.flatten import ArchiveRef, flatten_archive
+from pipeline.flatten import ArchiveRecords, ArchiveRef, flatten_archive
+from pipeline.flatten.compiled_path import RowFiller
 from pipeline.flatten.exact import flatten_record
 from pipeline.flatten.state import MAX_MARKS
 from pipeline.flatten.times import latest_plausible
@@ -112,6 +113,82 @@ def test_a_caller_seen_before_is_read_as_the_first_time(variant: bytes) -> None:
     """Whatever stands around or within it, and whether or not it may be passed over."""
     assert _CALLER in variant or b"sessionToken" in variant
     _assert_equal_paths([text(0), variant, text(2), variant.replace(b"-000000000001", b"-000000000003"), text(4)])
+
+
+_AGENT, _ID = b'"userAgent":"aws-cli/2.15.0"', b'"eventID":"10000000-0000-0000-0000-000000000003"'
+_ENDING = text(3).partition(_ID)[2]
+_RUN = text(3)[text(3).index(b',"eventSource"') : text(3).index(_AGENT) + len(_AGENT)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'111122223333","eventCategory', b'222233334444","eventCategory'),
+        (b'"readOnly":true', b'"readOnly":false'),
+        (b'"readOnly":true', b'"readOnly":"true"'),
+        (b'"eventCategory":"Management"', b'"eventCategory":"Management","tlsDetails":{"tlsVersion":"TLSv1.3"}'),
+        (b'"eventCategory":"Management"', b'"eventCategory":"Management","note":1'),
+        (_AGENT, _AGENT + b',"eventName":"GetRole"'),
+        (_AGENT, _AGENT + b',"eventTime":"2024-05-01T10:00:01Z"'),
+        (_AGENT, _AGENT + b',"eventVersion":"1.08"'),
+        (_AGENT, _AGENT + b" "),
+        (_AGENT, _AGENT + b',"errorCode":"AccessDenied","errorMessage":"no"'),
+        (_AGENT, b'"userAgent":"aws-cli/2.15.0\\u0041"'),
+        (_AGENT, b'"userAgent":5'),
+        (_AGENT, b'"userAgent":["aws-cli/2.15.0"]'),
+        (_ID, b'"readOnly":true,' + _ID),
+        (_ID, _ID + b',"eventID":"10000000-0000-0000-0000-000000000009"'),
+        (_ID, _ID + b" "),
+        (_ID, b'"eventID":""'),
+        (_ID, b'"eventID":7'),
+        (_ID, b'"eventID":null'),
+        (_ID, b'"eventID":"10000000-0000-0000-0000-00000000000\\u0033"'),
+        (_ID + b",", b""),
+        (b'{"userName":"ada"}', json.dumps(text(3).decode()).encode()),
+        (b'{"userName":"ada"}', b'{"a":1' + _ENDING),
+        (b'{"userName":"ada"}', b'{"a":1' + _RUN + b"}"),
+        (b'{"userName":"ada"}', b'{"userName":"bob"}'),
+        (b'"responseElements":null', b'"responseElements":' + json.dumps(_TOKEN).encode()),
+        (b'"responseElements":null', b'"responseElements":"a session token"'),
+        (b'"requestParameters":{"userName":"ada"},"responseElements":null,', b""),
+        (b"2024-05-01T10:00:03Z", b"2024-05-01T10:00:0xZ"),
+        (b"2024-05-01T10:00:03Z", b"2024-05-01T10:00:01.5Z"),
+        (b"2024-05-01T10:00:03Z", b"2034-05-01T10:00:01Z"),
+        (b'"eventVersion":"1.08"', b'"eventVersion":"1.\\\\"'),
+        (b'"eventVersion":"1.08"', b'"eventVersion":"1.09"'),
+        (b'"eventVersion":"1.08"', b'"eventVersion":""'),
+        (b',"eventSource"', b', "eventSource"'),
+    ],
+)
+def test_what_was_read_before_is_read_as_the_first_time(old: bytes, new: bytes) -> None:
+    """Runs of members and endings that stand again byte for byte, with anything before, between and behind them."""
+    variant = text(3).replace(old, new, 1)
+    assert variant != text(3)
+    again = variant.replace(b"-000000000003", b"-000000000006")
+    _assert_equal_paths([text(0), text(1), text(2), variant, text(4), text(5), again, again.replace(b"06", b"07")])
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=_QUIET)
+@given(
+    raw=st.one_of(st.just(text(3)), records()),
+    at=st.integers(0, 5_000),
+    length=st.integers(0, 12),
+    piece=st.sampled_from([b"", b'"', b"\\", b"}", b"]", b",", b"{", b":", b" ", b"1", b"\0", b"\xc3", _ENDING, _RUN]),
+)
+def test_damage_to_what_was_read_before_is_seen(raw: bytes, at: int, length: int, piece: bytes) -> None:
+    """One piece cut out or put in, anywhere in a record that stood three times before."""
+    at %= len(raw)
+    _assert_equal_paths([raw, raw, raw, raw[:at] + piece + raw[at + length :], raw])
+
+
+def test_what_was_read_before_is_passed_over() -> None:
+    """The caller is known from the first record, the run and its ending from the second."""
+    raw = document(*(text(number) for number in range(4)))
+    spans = split_records(raw, Caps())
+    filler = RowFiller([ArchiveRecords(raw, spans.starts, spans.ends, spans.indexes, spans.strict, _ARCHIVE)])
+    filler.fill()
+    runs = filler.known_runs()
+    assert [(run[: len(_RUN)], ending) for run, ending in runs] == [(_RUN, _ENDING)]
 
 
 def test_more_marks_than_compiled_code_has_room_for() -> None:

@@ -9,6 +9,8 @@ and agent of the call, and behind its id what kind of event it is, the recipient
 each byte for byte as in some earlier record. With the caller (``callers``) that is three quarters of its bytes.
 """
 
+# ruff: noqa: SIM109 - compiled code: plain comparisons and loops are what becomes good machine code.
+
 from __future__ import annotations
 
 from typing import Any

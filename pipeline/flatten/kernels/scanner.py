@@ -206,8 +206,8 @@ def scan_record(
     """Fill the slots of the record that ends at ``end``; false if it is odd.
 
     What is known of it is not read: from ``known_at`` to ``known_end``, where that is not 0, stands its identity; from
-    ``until`` on, where that is not its end, only whole members that are in no doubt; and if ``keys`` is not 0, it begins
-    with members of those bits, and ``start`` is where they end instead of where it begins.
+    ``until`` on, where that is not its end, only whole members that are in no doubt. If ``keys`` is not 0, the record
+    begins with members of those bits, and ``start`` is where they end instead of where it begins.
     """
     marks = state.marks
     if not _mark_around(start, until, limit, marks, known_at, known_end):
