@@ -33,6 +33,7 @@ from pipeline.jobs.progress import Progress, Silent
 from pipeline.lake.batch import LEDGER_ROWS, QUARANTINE_ROWS, BatchPart
 from pipeline.lake.distinct import count_new_events
 from pipeline.lake.lake import Lake
+from pipeline.lake.layout import locate_lake
 from pipeline.settings import Settings
 from pipeline.source import ListedObject, Source, open_source
 
@@ -105,7 +106,7 @@ def ingest_sources(
     run = _IngestRun(settings, progress or Silent(), verifier, should_stop)
     with run.timed("open"):
         opened = [open_source(source, settings.s3) for source in sources]
-        if executor is None and not Path(lake_path).exists():
+        if executor is None and _is_absent(lake_path):
             start_fork_server()  # a new lake knows nothing: whatever the listing finds is to be read
         lake = open_job_lake(lake_path, settings, create=True, on_step=on_step)
     run.begin(lake, opened, executor)
@@ -120,6 +121,12 @@ def ingest_sources(
     finally:
         run.pool.close()
     return run.report(distinct)
+
+
+def _is_absent(lake_path: str | os.PathLike[str]) -> bool:
+    """Whether there is no lake yet, where that costs nothing to know."""
+    location = locate_lake(lake_path)
+    return not location.is_remote and not Path(location.root).exists()
 
 
 class _IngestRun:

@@ -1,6 +1,7 @@
 import ctypes
 import gzip
 import os
+import random
 import struct
 import subprocess
 import sys
@@ -93,6 +94,18 @@ def test_what_stands_behind_a_member_is_named(after: bytes, reason: str) -> None
     with pytest.raises(ArchiveError) as caught:
         inflate_archive(_ZIPPED + after, Caps())
     assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize("fill", range(4))
+@pytest.mark.parametrize("between", range(5))
+def test_what_stands_behind_a_large_member_is_named(fill: int, between: int) -> None:
+    """At every distance and alignment: large objects are searched several bytes at a time."""
+    plain = b"[" + random.Random(7).randbytes(40_000 + fill) + b"]"
+    stored = gzip.compress(plain, 1, mtime=0)
+    assert inflate_archive(stored, Caps()) == plain
+    with pytest.raises(ArchiveError) as caught:
+        inflate_archive(stored + bytes(between) + stored[-4:], Caps())
+    assert caught.value.reason == "trailing_bytes"
 
 
 def test_a_nul_stands_behind_what_comes_out() -> None:
