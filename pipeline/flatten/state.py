@@ -86,9 +86,10 @@ RUN_REACH = 160
     RUN_ENDING_KEYS,
     RUN_ENDING_COUNT,
     RUN_TURN,
-) = range(9)
-"""Words of an entry; the turn is its bucket's, in its first entry."""
-RUN_WORDS = 9
+    RUN_LAST,
+) = range(10)
+"""Words of an entry; the last two, whose turn it is and the hash of what was new last, are its bucket's."""
+RUN_WORDS = 10
 SCAN_SIZES = {
     "marks": MAX_MARKS + 2 * BLOCK,
     "stack": (PLAIN_DEPTH + 1) * LEVEL_WORDS,

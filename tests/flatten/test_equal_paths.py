@@ -182,7 +182,7 @@ def test_damage_to_what_was_read_before_is_seen(raw: bytes, at: int, length: int
 
 
 def test_what_was_read_before_is_passed_over() -> None:
-    """The caller is known from the first record, the run and its ending from the second."""
+    """The caller is known from the first record, the run and its ending from the third."""
     raw = document(*(text(number) for number in range(4)))
     spans = split_records(raw, Caps())
     filler = RowFiller([ArchiveRecords(raw, spans.starts, spans.ends, spans.indexes, spans.strict, _ARCHIVE)])

@@ -27,6 +27,7 @@ from pipeline.flatten.kernels.runs import (
     TIME_AT,
     TIME_BYTES,
     find_run,
+    hash_run,
     is_plain_version,
     keep_ending,
     keys_of_ending,
@@ -385,7 +386,7 @@ def _fill_row(state: Any) -> Any:
     begin_scan(state)
     known_at = find_caller(start, limit)
     known = recall_caller(state, known_at, limit)
-    known_end, run_at = 0, 0
+    known_end, run_at, hashed = 0, 0, 0
     if known >= 0:
         known_end = known_at + item(state.memo_length, known)
         if known_end > end:
@@ -393,7 +394,8 @@ def _fill_row(state: Any) -> Any:
         if is_plain_version(version_at(start), version_end(known_at)):
             run_at = find_run(known_end, end)
     if run_at:
-        run = recall_run(state, run_at, end)
+        hashed = hash_run(run_at)
+        run = recall_run(state, hashed, run_at, end)
         if run >= 0:
             _set_front(state, start, known_at, known_end)
             return _fill_known(state, known, run, start, run_at + length_of_run(state, run), end, limit)
@@ -406,7 +408,7 @@ def _fill_row(state: Any) -> Any:
         return ODD
     done = _fill_columns(state, known, named >= 0, limit)
     if done == DONE and run_at and named < 0:
-        remember_run(state, run_at, end)
+        remember_run(state, hashed, run_at, end)
     return done
 
 
