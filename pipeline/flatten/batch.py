@@ -83,7 +83,7 @@ class BatchMaker:
         arena = np.frombuffer(b"".join(self._texts) or b"\0", dtype=np.uint8)
         at = arena.ctypes.data
         for column, row, length in self._text_places:
-            self._columns.view_at[column, row], self._columns.view_meta[column, row] = at, length * 4 + 1
+            self._columns.put_place(column, row, at, length * 4 + 1)
             at += length
         return arena
 
@@ -111,37 +111,40 @@ class BatchMaker:
 
     def _join_denials(self) -> None:
         """Fill from a denial's message what its parameters do not say; the exact path has done so for its rows."""
-        rows = self._denied_rows()
+        messages = self._columns.places(self._views.index("error_message"))
+        if messages is None:
+            return
+        rows = self._denied_rows(messages)
         if not len(rows):
             return
-        message = self._views.index("error_message")
-        places = Places(self._columns.view_at[message], self._columns.view_meta[message])
         sources = self._columns.code[DICTIONARY_COLUMNS.index("event_source")][rows]
         codes = np.unique(sources)
         names = self._filler.decode_entries(codes[codes > 0].astype(np.int64) - 1)
         source_of = dict(zip(codes[codes > 0].tolist(), names, strict=True))
-        for row, source, text in zip(rows.tolist(), sources.tolist(), places.gather(rows).to_pylist(), strict=True):
+        for row, source, text in zip(rows.tolist(), sources.tolist(), messages.gather(rows).to_pylist(), strict=True):
             for column, value in denied_columns(source_of.get(source), text).items():
                 self._put_denied(column, row, value)
 
     def _put_denied(self, column: str, row: int, value: str) -> None:
-        if not self._columns.view_meta[self._views.index(column), row]:
+        places = self._columns.places(self._views.index(column))
+        if places is None or not places.meta[row]:
             self._put_text(column, row, value)
 
-    def _denied_rows(self) -> Order:
+    def _denied_rows(self, messages: Places) -> Order:
         """Rows of the compiled path whose error is a denial with a message."""
         interner, column = self._filler.interner, DICTIONARY_COLUMNS.index("error_code")
         entries = np.flatnonzero(interner.column[: interner.count] == column)
         texts = self._filler.decode_entries(entries)
         denied = [entry + 1 for entry, text in zip(entries.tolist(), texts, strict=True) if text in DENIAL_CODES]
-        has_message = self._columns.view_meta[self._views.index("error_message")] != 0
-        return np.flatnonzero(np.isin(self._columns.code[column], denied) & has_message)
+        return np.flatnonzero(np.isin(self._columns.code[column], denied) & (messages.meta != 0))
 
     def _sort(self) -> Order:
         """Rows by time, then event id; equal ones stay in the order of their archives."""
         rows = self._kept
-        event_id = self._views.index("event_id")
-        at, meta = self._columns.view_at[event_id], self._columns.view_meta[event_id]
+        ids = self._columns.places(self._views.index("event_id"))
+        if ids is None:
+            return rows  # there are none
+        at, meta = ids
         keys = np.empty(len(rows), dtype=np.uint64)
         leading_bytes(rows, at, meta, keys)
         ranks, is_tie = rank_rows(self._columns.time[rows], keys)
@@ -158,7 +161,8 @@ class BatchMaker:
     def _make_columns(self) -> dict[str, pa.Array]:
         made: dict[str, pa.Array] = {}
         for number, column in enumerate(self._views):
-            made[column] = Places(self._columns.view_at[number], self._columns.view_meta[number]).gather(self._order)
+            places = self._columns.places(number)
+            made[column] = pa.nulls(len(self._order), pa.string()) if places is None else places.gather(self._order)
         for number, column in enumerate(DICTIONARY_COLUMNS):
             made[column] = self._coded(number, column)
         for number, column in enumerate(BOOLEAN_COLUMNS):

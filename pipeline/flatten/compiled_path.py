@@ -45,6 +45,7 @@ _KINDS_SIZE = 4096
 class Columns(NamedTuple):
     """Values of the rows, as arrays; ``state.STATE`` says what they hold."""
 
+    view_used: npt.NDArray[np.int8]
     view_at: npt.NDArray[np.int64]
     view_meta: npt.NDArray[np.int64]
     code: npt.NDArray[np.int64]
@@ -55,6 +56,16 @@ class Columns(NamedTuple):
     done: npt.NDArray[np.int8]
     identity_at: npt.NDArray[np.int64]
     identity_meta: npt.NDArray[np.int64]
+
+    def put_place(self, view: int, row: int, at: int, meta: int) -> None:
+        """Put a place into a column."""
+        if not self.view_used[view]:
+            self.view_meta[view], self.view_used[view] = 0, 1
+        self.view_at[view, row], self.view_meta[view, row] = at, meta
+
+    def places(self, view: int) -> Places | None:
+        """A column's places; ``None`` if it has none."""
+        return Places(self.view_at[view], self.view_meta[view]) if self.view_used[view] else None
 
 
 class RowFiller:
@@ -218,10 +229,11 @@ class RowFiller:
 
 
 def _make_columns(rows: int, views: int, identity: int) -> Columns:
-    """Columns for ``rows`` rows; an address means nothing, and its page is never touched, where its meta is 0."""
+    """Columns for ``rows`` rows; what is not used is never touched."""
     return Columns(
+        np.zeros(views, dtype=np.int8),
         np.empty((views, rows), dtype=np.int64),
-        np.zeros((views, rows), dtype=np.int64),
+        np.empty((views, rows), dtype=np.int64),
         np.zeros((len(DICTIONARY_COLUMNS), rows), dtype=np.int64),
         np.zeros((len(BOOLEAN_COLUMNS), rows), dtype=np.int8),
         np.zeros(rows, dtype=np.int64),

@@ -124,6 +124,7 @@ STATE = np.dtype(
                 "end",
                 "limit",
                 "latest",
+                "view_used",  # bytes by column: whether it holds anything; only then have its places a meaning
                 "view_at",  # columns by rows; a place is (address, length * 4 + is_escaped * 2 + 1), 0 is null
                 "view_meta",
                 "code",  # entry + 1; 0 is null

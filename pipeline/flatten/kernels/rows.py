@@ -81,12 +81,22 @@ def _intern_code(state: Any, place: Any, column: Any, at: Any, meta: Any) -> Any
 
 
 @compiled
+def _begin_view(state: Any, view: Any) -> Any:
+    """Make a column of places one of nulls, before its first value: most columns never have one."""
+    for place in range(view * state.row_count, (view + 1) * state.row_count):
+        put(state.view_meta, place, 0)
+    store8(state.view_used + view, 1)
+
+
+@compiled
 def _put_value(state: Any, target: Any, at: Any, meta: Any) -> Any:
     """Put a place into a column of the row."""
     if target >= CODE_TARGET:
         place = (target - CODE_TARGET) * state.row_count + state.row
         put(state.code, place, _intern_code(state, place, target - CODE_TARGET, at, meta))
         return
+    if load8(state.view_used + target) == 0:
+        _begin_view(state, target)
     place = target * state.row_count + state.row
     put(state.view_at, place, at)
     put(state.view_meta, place, meta)
@@ -97,7 +107,7 @@ def _is_null(state: Any, target: Any) -> Any:
     """Whether a column of the row holds nothing yet."""
     if target >= CODE_TARGET:
         return item(state.code, (target - CODE_TARGET) * state.row_count + state.row) == 0
-    return item(state.view_meta, target * state.row_count + state.row) == 0
+    return load8(state.view_used + target) == 0 or item(state.view_meta, target * state.row_count + state.row) == 0
 
 
 @compiled
@@ -280,7 +290,8 @@ def _is_omitted(state: Any) -> Any:
 def _clear_row(state: Any) -> Any:
     """Forget what an odd row had been given."""
     for column in range(state.view_count):
-        put(state.view_meta, column * state.row_count + state.row, 0)
+        if load8(state.view_used + column):
+            put(state.view_meta, column * state.row_count + state.row, 0)
     for column in range(state.code_count):
         put(state.code, column * state.row_count + state.row, 0)
     for column in range(state.boolean_count):
@@ -348,7 +359,7 @@ def _fill_columns(state: Any, known: Any, has_hint: Any, limit: Any) -> Any:
         return ODD
     if item(state.code, state.account_column * rows + row) == 0:
         return ODD  # the fallbacks are the exact path's, here and for the id
-    if item(state.view_meta, state.event_id_column * rows + row) == 0:
+    if _is_null(state, state.event_id_column):
         return ODD
     store8(state.is_omitted + row, _is_omitted(state))
     place = _kind_place(state, row_kind(state))

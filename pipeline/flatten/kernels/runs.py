@@ -144,7 +144,7 @@ def put_values(state: Any, entry: Any, has_ending: Any) -> Any:
             store8(state.boolean + (target - BOOLEAN_TARGET) * state.row_count + state.row, first)
         elif target >= CODE_TARGET:
             put(state.code, (target - CODE_TARGET) * state.row_count + state.row, first)
-        else:
+        else:  # a column that holds something, or a null for one that does not
             put(state.view_at, target * state.row_count + state.row, first)
             put(state.view_meta, target * state.row_count + state.row, item(value, 2))
 
@@ -157,9 +157,11 @@ def _keep_value(state: Any, value: Any, target: Any) -> Any:
         put(value, 1, load8(state.boolean + (target - BOOLEAN_TARGET) * state.row_count + state.row))
     elif target >= CODE_TARGET:
         put(value, 1, item(state.code, (target - CODE_TARGET) * state.row_count + state.row))
-    else:
+    elif load8(state.view_used + target):
         put(value, 1, item(state.view_at, target * state.row_count + state.row))
         put(value, 2, item(state.view_meta, target * state.row_count + state.row))
+    else:  # an empty text, in a column without a value
+        put(value, 2, 0)
 
 
 @compiled
