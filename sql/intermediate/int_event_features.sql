@@ -24,8 +24,9 @@
 with
 identity_events as (select * from int_identity_events),
 write_tiers as (select event_date, recipient_account_id, event_id, tier from int_write_tiers),
-scored as (
+scored as materialized (
     select
+        row_number() over () as event_number,
         e.event_date, e.event_time, e.event_id, e.recipient_account_id, e.session_id, e.is_denied,
         case
             when e.session_source_identity is not null
@@ -76,35 +77,49 @@ scored as (
         and e.user_identity_type is distinct from 'AWSService'
         and coalesce(e.session_issuer_arn, '') not like '%:role/aws-service-role/%'
         and e.addendum is null
+),
+-- Windows sort: they are given a number for the principal's day, and no column that they do not need.
+principal_days as (
+    select row_number() over () as day_number, event_date, recipient_account_id, baseline_principal
+    from (select distinct event_date, recipient_account_id, baseline_principal from scored)
+),
+ranks as (
+    select
+        s.event_number,
+        -- A row's rank, less one, counts the rows that are earlier in time; those of the same instant are not.
+        rank() over principal_day - 1 as earlier_count,
+        count(*) over (
+            partition by d.day_number, s.hour order by s.event_time range between unbounded preceding and current row
+        ) as hour_count,
+        [
+            rank() over by_action - 1,
+            rank() over by_target - 1,
+            rank() over by_network - 1,
+            rank() over by_client - 1,
+            rank() over by_region - 1,
+            rank() over by_hour - 1,
+            rank() over by_tier - 1,
+            rank() over by_outcome - 1
+        ] as earlier_by_feature
+    from scored as s
+    inner join principal_days as d
+        on s.event_date = d.event_date
+        and s.recipient_account_id = d.recipient_account_id
+        and s.baseline_principal = d.baseline_principal
+    window
+        principal_day as (partition by d.day_number order by s.event_time),
+        by_action as (partition by d.day_number, s.action order by s.event_time),
+        by_target as (partition by d.day_number, s.target order by s.event_time),
+        by_network as (partition by d.day_number, s.network order by s.event_time),
+        by_client as (partition by d.day_number, s.client order by s.event_time),
+        by_region as (partition by d.day_number, s.region order by s.event_time),
+        by_hour as (partition by d.day_number, s.hour order by s.event_time),
+        by_tier as (partition by d.day_number, s.tier order by s.event_time),
+        by_outcome as (partition by d.day_number, s.outcome order by s.event_time)
 )
 select
-    event_date, event_time, event_id, recipient_account_id, session_id, is_denied, baseline_principal, peer_group,
-    action, target, network, client, region, hour, tier, outcome,
-    -- A row's rank, less one, counts the rows that are earlier in time; those of the same instant are not.
-    rank() over principal_day - 1 as earlier_count,
-    count(*) over (
-        partition by recipient_account_id, baseline_principal, event_date, hour
-        order by event_time
-        range between unbounded preceding and current row
-    ) as hour_count,
-    [
-        rank() over by_action - 1,
-        rank() over by_target - 1,
-        rank() over by_network - 1,
-        rank() over by_client - 1,
-        rank() over by_region - 1,
-        rank() over by_hour - 1,
-        rank() over by_tier - 1,
-        rank() over by_outcome - 1
-    ] as earlier_by_feature
-from scored
-window
-    principal_day as (partition by recipient_account_id, baseline_principal, event_date order by event_time),
-    by_action as (partition by recipient_account_id, baseline_principal, event_date, action order by event_time),
-    by_target as (partition by recipient_account_id, baseline_principal, event_date, target order by event_time),
-    by_network as (partition by recipient_account_id, baseline_principal, event_date, network order by event_time),
-    by_client as (partition by recipient_account_id, baseline_principal, event_date, client order by event_time),
-    by_region as (partition by recipient_account_id, baseline_principal, event_date, region order by event_time),
-    by_hour as (partition by recipient_account_id, baseline_principal, event_date, hour order by event_time),
-    by_tier as (partition by recipient_account_id, baseline_principal, event_date, tier order by event_time),
-    by_outcome as (partition by recipient_account_id, baseline_principal, event_date, outcome order by event_time)
+    s.event_date, s.event_time, s.event_id, s.recipient_account_id, s.session_id, s.is_denied, s.baseline_principal,
+    s.peer_group, s.action, s.target, s.network, s.client, s.region, s.hour, s.tier, s.outcome,
+    r.earlier_count, r.hour_count, r.earlier_by_feature
+from scored as s
+inner join ranks as r on s.event_number = r.event_number
