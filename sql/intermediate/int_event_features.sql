@@ -24,6 +24,30 @@
 with
 identity_events as (select * from int_identity_events),
 write_tiers as (select event_date, recipient_account_id, event_id, tier from int_write_tiers),
+-- Addresses and clients repeat: each is named once.
+addresses as (
+    select
+        source_ip_address,
+        case
+            when regexp_full_match(source_ip_address, '[0-9]{1,3}(\.[0-9]{1,3}){3}')
+                then concat(regexp_extract(source_ip_address, '^([0-9]+\.[0-9]+\.[0-9]+)\.', 1), '.0/24')
+            when contains(source_ip_address, ':')
+                then concat(array_to_string(list_slice(string_split(lower(source_ip_address), ':'), 1, 3), ':'), '::/48')
+            else source_ip_address
+        end as network
+    from (select distinct source_ip_address from identity_events)
+),
+agents as (
+    select
+        user_agent,
+        case
+            when regexp_matches(user_agent, '(?i)terraform') then 'terraform'
+            when regexp_matches(user_agent, '(?i)^\[?(mozilla|s3console|console)|signin\.amazonaws|^aws internal')
+                then 'console'
+            else lower(regexp_extract(user_agent, '^\[?([^/ ]{1,64})', 1))
+        end as client
+    from (select distinct user_agent from identity_events)
+),
 scored as materialized (
     select
         row_number() over () as event_number,
@@ -49,20 +73,8 @@ scored as materialized (
             e.target_role_arn, e.assumed_role_arn, 'role/' || e.target_role_name, 'user/' || e.target_user_name,
             'group/' || e.target_group_name, e.policy_arn, e.passed_role_arn
         ) as target,
-        case
-            when regexp_full_match(e.source_ip_address, '[0-9]{1,3}(\.[0-9]{1,3}){3}')
-                then concat(regexp_extract(e.source_ip_address, '^([0-9]+\.[0-9]+\.[0-9]+)\.', 1), '.0/24')
-            when contains(e.source_ip_address, ':')
-                then concat(array_to_string(list_slice(string_split(lower(e.source_ip_address), ':'), 1, 3), ':'), '::/48')
-            else e.source_ip_address
-        end as network,
-        case
-            when e.user_agent is null then null
-            when regexp_matches(e.user_agent, '(?i)terraform') then 'terraform'
-            when regexp_matches(e.user_agent, '(?i)^\[?(mozilla|s3console|console)|signin\.amazonaws|^aws internal')
-                then 'console'
-            else lower(regexp_extract(e.user_agent, '^\[?([^/ ]{1,64})', 1))
-        end as client,
+        d.network,
+        g.client,
         e.aws_region as region,
         lpad(extract(hour from e.event_time)::varchar, 2, '0') as hour,
         t.tier,
@@ -72,6 +84,8 @@ scored as materialized (
         on e.event_date = t.event_date
         and e.recipient_account_id = t.recipient_account_id
         and e.event_id = t.event_id
+    left join addresses as d on e.source_ip_address = d.source_ip_address
+    left join agents as g on e.user_agent = g.user_agent
     where
         (e.is_read_only is distinct from true or e.is_denied or e.event_name like 'AssumeRole%')
         and e.user_identity_type is distinct from 'AWSService'
