@@ -48,7 +48,11 @@ BENEFIT_WORDS = {
 
 def printable(text: str, limit: int = NAME_LIMIT) -> str:
     """Return log text fit for a sentence: controls, bidi marks and line breaks become U+FFFD, long text is cut."""
-    cleaned = "".join("\ufffd" if unicodedata.category(char) in _UNPRINTABLE else char for char in text[: limit + 1])
+    head = text[: limit + 1]
+    if head.isascii() and head.isprintable():  # as good as all text; no character need be looked up
+        cleaned = head
+    else:
+        cleaned = "".join("\ufffd" if unicodedata.category(char) in _UNPRINTABLE else char for char in head)
     return cleaned if len(cleaned) <= limit else f"{cleaned[: limit - 1]}…"
 
 

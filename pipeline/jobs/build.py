@@ -81,6 +81,7 @@ def build_lake(
     snapshot: str | os.PathLike[str] | None = None,
     journals: Sequence[Path] = (),
     progress: Progress | None = None,
+    on_first: Callable[[], None] = lambda: None,
     meanwhile: Callable[[BuiltModels], None] = lambda models: None,
 ) -> BuildReport:
     """Build every model over the lake's newest version; only what changed is made again.
@@ -93,6 +94,8 @@ def build_lake(
         snapshot: a saved ``aws iam get-account-authorization-details``, kept in the lake for later builds.
         journals: apply journals whose calls are one's own remediation; kept in the lake for later builds.
         progress: hears which model is being built.
+        on_first: called once the first model is made: it has every core to itself, and work beside the build that
+            waits for this call delays nothing.
         meanwhile: called once with what was built, when every model is in place and audited, while their copy for
             other clients is made.
 
@@ -113,7 +116,7 @@ def build_lake(
     params = model_params(settings.detection, since=since, until=until)
     with hold_build_lock(lake, progress), open_scratch(lake) as scratch, _collect_rarely():
         lake.complete_batches()
-        report = _build_models(lake, params, given, scratch, progress, meanwhile)
+        report = _build_models(lake, params, given, scratch, progress, on_first, meanwhile)
         if given is not None:
             keep_snapshot(lake, given)
     return report
@@ -125,6 +128,7 @@ def _build_models(
     given: AccountSnapshot | None,
     scratch: Path,
     progress: Progress,
+    on_first: Callable[[], None],
     meanwhile: Callable[[BuiltModels], None],
 ) -> BuildReport:
     """Build, audit, publish the marts, and only then remember that it was done."""
@@ -149,6 +153,7 @@ def _build_models(
             on_model=clock.begin,
             on_made=clock.end,
             on_news=stages.prepare,
+            on_first=on_first,
             audits=audits,
         )
         result = build.run()

@@ -37,8 +37,8 @@ Row = Mapping[str, Any]
 class ModelReader(Protocol):
     """Where built models are read: a lake, or the build that has just made them."""
 
-    def read_model(self, name: str) -> pads.Dataset:
-        """Return a model's rows, in any order."""
+    def read_model(self, name: str, columns: Sequence[str] = ()) -> pads.Dataset:
+        """Return a model's rows, in any order; of some columns only, or of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,8 @@ def _read_sessions(models: ModelReader, session_ids: Iterable[str]) -> dict[str,
 def _select(
     models: ModelReader, model: str, columns: Sequence[str], column: str, values: Iterable[str], *, only: str = ""
 ) -> pa.Table:
-    names, model_rows = sorted(values), models.read_model(model)
+    read = dict.fromkeys((*columns, column, *([only] if only else [])))
+    names, model_rows = sorted(values), models.read_model(model, tuple(read))
     if not names:
         return model_rows.schema.empty_table().select(list(columns))
     wanted = pc.field(column).isin(pa.array(names, pa.string()))

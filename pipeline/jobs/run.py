@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -190,6 +190,7 @@ def _build_and_report(
     ingest: IngestReport,
 ) -> RunOutcome:
     outcomes: list[RunOutcome] = []
+    prepared: list[Future[LookedAt]] = []
 
     def prepare() -> LookedAt:
         """What the report needs beside the models."""
@@ -197,15 +198,21 @@ def _build_and_report(
         return read_looked_at(open_job_lake(request.lake, settings), request.since, request.until)
 
     with ThreadPoolExecutor(1, thread_name_prefix="report") as pool:
-        prepared = pool.submit(prepare)
 
         def report(models: BuiltModels) -> None:
             """Told once every model is in place: what is left of the build goes on beside it."""
-            looked_at = prepared.result()
+            looked_at = prepared[0].result()
             clock.mark("build")
             outcomes.append(_report(request, settings, progress, started_at, clock, ingest, looked_at, models))
 
-        build_lake(request.lake, settings, journals=request.journals, progress=progress, meanwhile=report)
+        build_lake(
+            request.lake,
+            settings,
+            journals=request.journals,
+            progress=progress,
+            on_first=lambda: prepared.append(pool.submit(prepare)),
+            meanwhile=report,
+        )
     return outcomes[0]
 
 

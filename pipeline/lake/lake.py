@@ -166,9 +166,15 @@ class Lake:
         """What was kept with a model's last write; empty where it was never built."""
         return read_model_metadata(self.location, name)
 
-    def read_model(self, name: str) -> pads.Dataset:
-        """A model's newest version as a pyarrow dataset, ``event_date`` included where it is the partition."""
-        return open_table_dataset(self.location, f"{MODELS}/{name}", open_model(self.location, name), None)
+    def read_model(self, name: str, columns: Sequence[str] = ()) -> pads.Dataset:
+        """A model's newest version as a pyarrow dataset, ``event_date`` included where it is the partition.
+
+        Args:
+            name: the model's name.
+            columns: of these columns only, in this order; none for all.
+        """
+        whole = open_table_dataset(self.location, f"{MODELS}/{name}", open_model(self.location, name), None)
+        return whole.replace_schema(pa.schema([whole.schema.field(one) for one in columns])) if columns else whole
 
     def list_models(self) -> list[str]:
         """Names of the models that are built, sorted."""

@@ -48,7 +48,8 @@ class Build:
     """One build in progress: ``run``, then ``remember`` once everything that depends on it is in place.
 
     ``on_model`` hears of each model before it is looked at, ``on_made`` after it; ``on_news`` once, before the first,
-    if the lake changed. Models that do not need each other are made side by side, in so many ``lanes``.
+    if the lake changed; ``on_first`` once, after the first, which has every core to itself. Models that do not need
+    each other are made side by side, in so many ``lanes``.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -62,6 +63,7 @@ class Build:
     on_model: Callable[[str], None] = lambda name: None
     on_made: Callable[[str], None] = lambda name: None
     on_news: Callable[[], None] = lambda: None
+    on_first: Callable[[], None] = lambda: None
     audits: Mapping[str, tuple[str, Path]] = field(default_factory=dict)
     lanes: int = 2
     changes: dict[str, Change] = field(default_factory=dict)
@@ -101,8 +103,7 @@ class Build:
         extensions = {name: item.inputs for name, item in self.extensions.items()}
         plan = plan_steps(self.models, extensions, self.seeds)
         models = {model.name: model for model in self.models}
-        # All else waits for the first one, and so do the lanes: meanwhile it gets their threads.
-        first = next(iter(plan), None)
+        first = next(iter(plan), "")
 
         def make(name: str) -> None:
             if name in models:
@@ -115,14 +116,22 @@ class Build:
                 self._note_relation(name, hashlib.sha256(self.seeds[name].read_bytes()).hexdigest())
             else:
                 self._extend(name)
+            if name == first:
+                self.on_first()
 
-        run_side_by_side(plan, make, lanes=self.lanes, alone=self._lone_models())
+        # Nearly all else waits for the first one: it gets every lane's threads, and what is small waits with the rest
+        # until cores are idle.
+        needs = {name: items if name == first else {*items, first} for name, items in plan.items()}
+        run_side_by_side(needs, make, lanes=self.lanes, alone=self._lone_models())
+        run_side_by_side(dict.fromkeys(self.audits, ()), self._audit, lanes=self.lanes)
         self.cursors.catch_up()
         self.result.unchanged.sort()
-        for name, (sql, path) in self.audits.items():
-            self.on_model(name)
-            run_audit(self.connection, name, sql, path)
-            self.on_made(name)
+
+    def _audit(self, name: str) -> None:
+        """Run one of the audits over all models."""
+        self.on_model(name)
+        run_audit(self.here, name, *self.audits[name])
+        self.on_made(name)
 
     def _lone_models(self) -> frozenset[str]:
         """Models of which one is made at a time: those that read the events, where one query has several threads.

@@ -6,6 +6,8 @@ must never answer before a build is done.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import duckdb
 import pyarrow as pa
 import pyarrow.dataset as pads
@@ -18,7 +20,8 @@ class BuiltModels:
         """Take a cursor of its own, in which every model is readable; see ``Lanes.open``."""
         self._cursor = cursor
 
-    def read_model(self, name: str) -> pads.Dataset:
-        """A model's rows as a dataset; their order is the build's."""
-        rows: pa.Table = self._cursor.sql(f"from {name}").to_arrow_table()
+    def read_model(self, name: str, columns: Sequence[str] = ()) -> pads.Dataset:
+        """A model's rows as a dataset, of some columns or all; their order is the build's."""
+        chosen = ", ".join(columns) or "*"
+        rows: pa.Table = self._cursor.sql(f"select {chosen} from {name}").to_arrow_table()  # noqa: S608 - own names
         return pads.dataset(rows)

@@ -169,14 +169,17 @@ def plan_steps(
     readers = event_readers(by_name.values())
     after = dict.fromkeys(steps, 0)
     for name in reversed(steps):
-        after[name] += _weight(by_name.get(name), readers)
+        after[name] += _weight(name, by_name.get(name), readers)
         for item in needs[name]:
             after[item] = max(after[item], after[name])
     return {name: needs[name] for name in sorted(steps, key=lambda name: -after[name])}
 
 
-def _weight(model: Model | None, readers: Collection[str]) -> int:
-    """Roughly how long a step takes, beside others: the events are long to read, a date's rows go to a file each."""
+def _weight(name: str, model: Model | None, readers: Collection[str]) -> int:
+    """Roughly how long a step takes, beside others: the events are long to read, a date's rows go to a file each, and
+    Python is slow."""
+    if name.startswith("ext_"):
+        return 5
     if model is None or model.header.stored != "by event_date":
         return 1
     return 15 if model.name in readers else 3

@@ -37,7 +37,11 @@ def write_marts(connection: duckdb.DuckDBPyConnection, marts: Iterable[Model], f
         LakeError: the disk is full or refuses.
     """
     try:
-        connection.execute(f"attach {quote_text(str(file))} as marts (storage_version {quote_text(READABLE_SINCE)})")
+        # No log beside it: a file that is not finished is never renamed into place.
+        connection.execute(
+            f"attach {quote_text(str(file))} as marts"
+            f" (storage_version {quote_text(READABLE_SINCE)}, recovery_mode 'no_wal_writes')"
+        )
         try:
             _copy_marts(connection, marts)
         finally:

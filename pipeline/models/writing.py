@@ -23,8 +23,8 @@ class ModelWriter(AbstractContextManager["ModelWriter"]):
     """Writes tables in the order given; leaving it waits for the last one."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, store: ModelStore) -> None:
-        """Take the connection whose tables are written, each read by a cursor of its own."""
-        self._connection = connection
+        """Take the connection whose tables are written, read by a cursor of the writer's own."""
+        self._cursor = open_cursor(connection)
         self._store = store
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="models")
         self._pending: list[Future[None]] = []
@@ -64,6 +64,7 @@ class ModelWriter(AbstractContextManager["ModelWriter"]):
     ) -> None:
         """Leave nothing running: after an error, what was begun is still written, what waits is not."""
         self._pool.shutdown(wait=True, cancel_futures=error is not None)
+        self._cursor.close()
 
     def _write(
         self,
@@ -73,10 +74,9 @@ class ModelWriter(AbstractContextManager["ModelWriter"]):
         by_event_date: bool,
         then: Callable[[duckdb.DuckDBPyConnection], None],
     ) -> None:
-        with open_cursor(self._connection) as cursor:
-            rows = cursor.sql(f"from {table}").to_arrow_reader()
-            self._store.write(name, rows, replace_dates=replace_dates, by_event_date=by_event_date)
-            then(cursor)
+        rows = self._cursor.sql(f"from {table}").to_arrow_reader()
+        self._store.write(name, rows, replace_dates=replace_dates, by_event_date=by_event_date)
+        then(self._cursor)
 
 
 def fingerprint_rows(connection: duckdb.DuckDBPyConnection, name: str) -> dict[str, str]:

@@ -17,6 +17,9 @@ from typing import Any
 
 from botocore import xform_name
 
+_LINE = 100
+"""Characters of a line of Python."""
+
 
 def write_cli(
     service: str,
@@ -58,7 +61,7 @@ def write_cli(
 
 def _quote(word: str) -> str:
     """One word of a shell: printable as it is, anything that would act on a terminal by its number."""
-    if all(character.isprintable() or character == "\n" for character in word):
+    if word.replace("\n", "").isprintable():
         return shlex.quote(word)
     parts = [
         character
@@ -82,7 +85,13 @@ def write_python(
     """The call as Python with boto3; the arguments are those of ``write_cli``."""
     lines = ["import boto3"] + (["from pathlib import Path"] if generated else [])
     where = f", region_name={region!r}" if region else ""
-    arguments = pprint.pformat(dict(parameters), width=100, sort_dicts=False)
+    arguments = _write_arguments(dict(parameters))
     secret = f", {generated}=Path({secret_file!r}).read_text()" if generated else ""
     lines += ["", f"client = boto3.client({service!r}{where})"]
     return "\n".join([*lines, f"client.{xform_name(operation)}(**{arguments}{secret})", ""])
+
+
+def _write_arguments(parameters: dict[str, Any]) -> str:
+    """A dictionary as ``pprint`` writes it, which is asked only where a line is too short for it."""
+    line = repr(parameters)
+    return line if len(line) <= _LINE else pprint.pformat(parameters, width=_LINE, sort_dicts=False)

@@ -39,8 +39,13 @@ def _escape(match: re.Match[str]) -> str:
     return f"\\u{point:04x}" if point <= 0xFFFF else f"\\U{point:08x}"
 
 
+def is_plain(text: str) -> bool:
+    """Whether a text hides nothing: printable ASCII, as good as all text of logs; asking costs nothing."""
+    return text.isascii() and text.isprintable()
+
+
 def _show_unseen(text: str) -> str:
-    if text.isascii() and text.isprintable():  # as good as all text; the pattern need not look
+    if is_plain(text):
         return text
     return _UNSEEN.sub(_escape, text)
 
@@ -90,6 +95,8 @@ def present_text(value: str, *, limit: int, show_keys: bool = False) -> str:
     Returns:
         As ``clean_text`` does; of a long text only the head is looked at.
     """
+    if len(value) <= limit and is_plain(value) and not _may_hold_key(value):
+        return value
     # A key that crosses the limit is masked as a whole before the cut, hence the margin: no id is longer than 128.
     head = value[: limit + 256]
     text = clean_text((head if show_keys else mask_keys(head))[:limit])
@@ -142,6 +149,10 @@ def mask_keys(text: str) -> str:
     Source:
         IAM user guide, "IAM identifiers": prefixes of unique ids.
     """
-    if "IA" not in text and "ACCA" not in text:  # as good as all text; the pattern need not look
+    if not _may_hold_key(text):
         return text
     return _KEY_ID.sub(lambda match: match[1] + "*" * (len(match[2]) - 4) + match[2][-4:], text)
+
+
+def _may_hold_key(text: str) -> bool:
+    return "IA" in text or "ACCA" in text

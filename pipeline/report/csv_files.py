@@ -105,9 +105,10 @@ def _write_item(item: Any) -> str:
 
 def _column_cells(column: pa.ChunkedArray) -> list[str]:
     values = column.to_pylist()
-    if not pa.types.is_string(column.type) and not pa.types.is_dictionary(column.type):
+    # Minus zero equals zero and is written otherwise; lists cannot be looked up.
+    if pa.types.is_floating(column.type) or pa.types.is_nested(column.type):
         return [_write_value(value) for value in values]
-    # Names and addresses repeat: clean each distinct one once.
+    # Names, addresses, dates and counts repeat: write each distinct one once.
     known: dict[Any, str] = {}
     write: Callable[[Any], str] = _write_value
     return [known[value] if value in known else known.setdefault(value, write(value)) for value in values]

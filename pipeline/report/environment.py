@@ -43,6 +43,8 @@ def _make_finalize(show_keys: bool) -> Callable[[Any], Any]:
     from markupsafe import Markup
 
     def finalize(value: Any) -> Any:
+        if type(value) is str:  # nearly all
+            return present_text(value, limit=_TEXT_LIMIT, show_keys=show_keys)
         if isinstance(value, Markup):
             return value
         if value is None:

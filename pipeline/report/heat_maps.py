@@ -140,9 +140,10 @@ def draw_coverage(table: pa.Table) -> HeatMap | None:
 
 
 def _read_rows(table: pa.Table) -> list[dict[str, Any]]:
-    """Rows as dictionaries; a few hundred hours stand in thousands of rows, and each costs to become an object."""
+    """Rows as dictionaries, their hours in UTC; a few hundred hours stand in thousands of rows, and each costs to
+    become an object."""
     hours = table.column("hour_at").combine_chunks().dictionary_encode()
-    hour_of = [*hours.dictionary.to_pylist(), None]
+    hour_of = [*(None if hour is None else hour.astimezone(UTC) for hour in hours.dictionary.to_pylist()), None]
     rows: list[dict[str, Any]] = table.drop_columns(["hour_at"]).to_pylist()
     for row, hour in zip(rows, hours.indices.fill_null(-1).to_pylist(), strict=True):
         row["hour_at"] = hour_of[hour]
@@ -154,7 +155,7 @@ def _merge_hours(rows: Sequence[dict[str, Any]], by_hour: bool) -> dict[tuple[st
     merged: dict[tuple[str, str], dict[Any, dict[str, int]]] = {}
     for row in rows:
         key = (row["account_id"] or "", row["region"] or "")
-        moment = row["hour_at"].astimezone(UTC)
+        moment = row["hour_at"]
         cell = merged.setdefault(key, {}).setdefault(moment if by_hour else moment.date(), {"archives": 0, "events": 0})
         cell["archives"] += row["archive_count"] or 0
         cell["events"] += row["event_count"] or 0
@@ -170,7 +171,7 @@ def _choose_days(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """
     if not rows:
         return []
-    by_row = [row["hour_at"].astimezone(UTC).date() for row in rows]
+    by_row = [row["hour_at"].date() for row in rows]
     days = sorted(by_row)
     first, last, most, start = days[0], days[0], 0, 0
     for end, day in enumerate(days):

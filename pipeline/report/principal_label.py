@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.report.cleaning import clean_text, mask_keys, present_text
+from pipeline.report.cleaning import clean_text, is_plain, mask_keys, present_text
 
 _RESOURCE_KINDS = {
     "assumed-role": "session",
@@ -95,6 +95,8 @@ def shorten(text: str, width: int) -> str:
     Returns:
         At most ``width`` characters, an ellipsis where any are missing.
     """
+    if len(text) <= width and is_plain(text):
+        return text
     # Only the two ends can be shown, so only they are cleaned: a text may have a megabyte.
     ends = (text[:width], text[-width:]) if len(text) > 2 * width else (text,)
     text = "\u2026".join(clean_text(end) for end in ends)

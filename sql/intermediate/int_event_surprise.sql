@@ -23,8 +23,8 @@ principal_values as (
         event_date, recipient_account_id, baseline_principal, feature, value,
         coalesce(sum(day_count) over (
             partition by recipient_account_id, baseline_principal, feature, value
-            order by event_date
-            range between interval 30 days preceding and interval 1 day preceding
+            order by event_date - date '1970-01-01'
+            range between 30 preceding and 1 preceding
         ), 0)::bigint as earlier_count
     from (select event_date, recipient_account_id, baseline_principal, feature, value, sum(event_count) as day_count from days group by all)
 ),
@@ -33,8 +33,8 @@ principal_totals as (
         event_date, recipient_account_id, baseline_principal,
         coalesce(sum(day_count) over (
             partition by recipient_account_id, baseline_principal
-            order by event_date
-            range between interval 30 days preceding and interval 1 day preceding
+            order by event_date - date '1970-01-01'
+            range between 30 preceding and 1 preceding
         ), 0)::bigint as earlier_count
     from (select event_date, recipient_account_id, baseline_principal, sum(event_count) as day_count from days where feature = 'action' group by all)
 ),
@@ -43,8 +43,8 @@ peer_values as (
         event_date, recipient_account_id, peer_group, feature, value,
         coalesce(sum(day_count) over (
             partition by recipient_account_id, peer_group, feature, value
-            order by event_date
-            range between interval 30 days preceding and interval 1 day preceding
+            order by event_date - date '1970-01-01'
+            range between 30 preceding and 1 preceding
         ), 0)::bigint as earlier_count
     from (select event_date, recipient_account_id, peer_group, feature, value, sum(event_count) as day_count from days group by all)
 ),
@@ -53,8 +53,8 @@ peer_totals as (
         event_date, recipient_account_id, peer_group,
         coalesce(sum(day_count) over (
             partition by recipient_account_id, peer_group
-            order by event_date
-            range between interval 30 days preceding and interval 1 day preceding
+            order by event_date - date '1970-01-01'
+            range between 30 preceding and 1 preceding
         ), 0)::bigint as earlier_count
     from (select event_date, recipient_account_id, peer_group, sum(event_count) as day_count from days where feature = 'action' group by all)
 ),
@@ -63,8 +63,8 @@ account_values as (
         event_date, recipient_account_id, feature, value,
         coalesce(sum(day_count) over (
             partition by recipient_account_id, feature, value
-            order by event_date
-            range between interval 30 days preceding and interval 1 day preceding
+            order by event_date - date '1970-01-01'
+            range between 30 preceding and 1 preceding
         ), 0)::bigint as earlier_count
     from (select event_date, recipient_account_id, feature, value, sum(event_count) as day_count from days group by all)
 ),
@@ -73,8 +73,8 @@ account_totals as (
         event_date, recipient_account_id,
         coalesce(sum(day_count) over (
             partition by recipient_account_id
-            order by event_date
-            range between interval 30 days preceding and interval 1 day preceding
+            order by event_date - date '1970-01-01'
+            range between 30 preceding and 1 preceding
         ), 0)::bigint as earlier_count
     from (select event_date, recipient_account_id, sum(event_count) as day_count from days where feature = 'action' group by all)
 ),
@@ -97,8 +97,8 @@ earlier_hours as (
     from hours
     window earlier as (
         partition by recipient_account_id, baseline_principal
-        order by event_date
-        range between interval 30 days preceding and interval 1 day preceding
+        order by event_date - date '1970-01-01'
+        range between 30 preceding and 1 preceding
     )
 ),
 pace as (
@@ -178,39 +178,20 @@ all_surprises as (
         null as principal_count, microbits, false as is_first
     from bursts
 ),
-ranked as (
-    select
-        *,
-        row_number() over (
-            partition by event_number
-            order by microbits desc, feature
-        ) as place
-    from all_surprises
-),
-first_seen as (
-    select event_number, list(feature order by feature) as features
-    from ranked
-    where is_first
-    group by all
-),
+-- One number orders an event's surprises: the larger first, of equal ones by the feature's name.
 summed as (
     select
         event_number,
-        sum(microbits)::bigint as surprise_microbits,
-        list(
-            case
-                when feature = 'pace'
-                    then concat('pace: ', value_count, ' events this hour, ', printf('%.1f', microbits / 1e6), ' bits')
-                else concat(
-                    feature, ' ', value, ': ', printf('%.1f', microbits / 1e6), ' bits, seen in ', value_count, ' of ',
-                    principal_count, ' earlier events'
-                )
-            end
-            order by place
-        ) as reasons
-    from ranked
-    where place <= 3
-    group by all
+        arg_max(
+            struct_pack(feature, value, value_count, principal_count, microbits),
+            microbits * 16 - list_position(
+                ['action', 'client', 'hour', 'network', 'outcome', 'pace', 'region', 'target', 'tier'], feature
+            ),
+            3
+        ) as largest,
+        list(feature order by feature) filter (where is_first) as first_seen
+    from all_surprises
+    group by event_number
 ),
 actions as (
     select event_number, value_count, principal_count
@@ -219,7 +200,7 @@ actions as (
 )
 select
     f.event_date, f.event_time, f.event_id, f.recipient_account_id, f.baseline_principal,
-    s.surprise_microbits,
+    list_sum(list_transform(s.largest, lambda one: one.microbits))::bigint as surprise_microbits,
     a.principal_count::bigint as baseline_event_count,
     case
         when a.value_count = 0 then 'UNSEEN'
@@ -227,11 +208,22 @@ select
         when a.value_count < 0.1 * a.principal_count then 'INFREQUENT'
         else 'FREQUENT'
     end as frequency_bin,
-    coalesce(n.features, []) as first_seen,
-    s.reasons,
+    coalesce(s.first_seen, []) as first_seen,
+    list_transform(
+        s.largest,
+        lambda one: case
+            when one.feature = 'pace'
+                then concat(
+                    'pace: ', one.value_count, ' events this hour, ', printf('%.1f', one.microbits / 1e6), ' bits'
+                )
+            else concat(
+                one.feature, ' ', one.value, ': ', printf('%.1f', one.microbits / 1e6), ' bits, seen in ',
+                one.value_count, ' of ', one.principal_count, ' earlier events'
+            )
+        end
+    ) as reasons,
     f.is_denied,
     f.tier is not null as is_policy_write
 from features as f
 inner join summed as s using (event_number)
 inner join actions as a using (event_number)
-left join first_seen as n using (event_number)

@@ -90,6 +90,7 @@ class SmallLake:
         extensions: Mapping[str, Extension] | None = None,
         store: MemoryStore | None = None,
         on_model: Callable[[str], None] = lambda name: None,
+        on_first: Callable[[], None] = lambda: None,
     ) -> BuildResult:
         """Build the folder's models."""
         with open_engine(":memory:", EngineLimits(memory="512MiB", threads=2), scratch=None) as connection:
@@ -103,6 +104,7 @@ class SmallLake:
                 extensions=extensions or {},
                 known_columns=frozenset(schema.EVENTS.names),
                 on_model=on_model,
+                on_first=on_first,
             )
             result = build.run()
             build.remember()

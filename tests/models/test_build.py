@@ -214,6 +214,21 @@ def test_python_makes_a_relation_between_two_stages(tmp_path: Path) -> None:
     assert [row["event_count"] for row in lake.rows("fct_doubled")] == [4]
 
 
+def test_the_first_model_has_the_cores_to_itself(tmp_path: Path) -> None:
+    """What does not need it waits all the same, seeds too; ``on_first`` is told once, before anything else begins."""
+    lake = lake_with_counts(tmp_path)
+    (tmp_path / "seeds").mkdir()
+    (tmp_path / "seeds" / "words.csv").write_text("word\nx\n")
+    words = "select word as id from seed_words"
+    write_model(tmp_path, "int_words", words, inputs="seed_words", stored="full", columns="id  a word")
+    write_model(tmp_path, "fct_alone", "select 1 as id", stored="full", columns="id  a number")
+    order: list[str] = []
+    lake.commit(event(1, "a"))
+    lake.build(on_model=order.append, on_first=lambda: order.append("(told)"))
+    assert order[:2] == ["stg_e", "(told)"]
+    assert sorted(order[2:]) == ["fct_alone", "int_counts", "int_words"]
+
+
 def test_an_extension_with_other_columns_is_refused(tmp_path: Path) -> None:
     """What Python hands to SQL has the declared schema, exactly."""
     write_model(tmp_path, "stg_x", "select id from ext_x", inputs="ext_x", columns="id  x")

@@ -95,6 +95,16 @@ def test_a_plan_names_what_each_step_reads_of_the_others(tmp_path: Path) -> None
         plan_steps(models, {})
 
 
+def test_python_between_two_stages_begins_early(tmp_path: Path) -> None:
+    """It takes longer than a model, so what it reads comes before a model that as much waits for."""
+    for name in ("int_a", "int_z"):
+        write_model(tmp_path, name, "select 1 as id", stored="full")
+    write_model(tmp_path, "stg_x", "from ext_x", inputs="ext_x")
+    write_model(tmp_path, "int_b", "from int_a", inputs="int_a", stored="full")
+    models = [read_model_file(path, is_compared=False) for path in sorted(tmp_path.glob("*/*.sql"))]
+    assert list(plan_steps(models, {"ext_x": ("int_z",)})) == ["int_z", "ext_x", "int_a", "int_b", "stg_x"]
+
+
 def test_readers_of_the_events_are_found_through_views(tmp_path: Path) -> None:
     """A view passes the events on; a stored model does not."""
     write_model(tmp_path, "stg_e", "from lake_events", inputs="lake_events")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pprint
 import shlex
 import subprocess
 from types import SimpleNamespace
@@ -38,6 +39,14 @@ def test_a_snippet_holds_a_hostile_name_as_data() -> None:
     for name in HOSTILE:
         exec(write_python("iam", "DeleteUser", {"UserName": name}).splitlines()[-1], {"client": client})
     assert seen == [{"UserName": name} for name in HOSTILE]
+
+
+@pytest.mark.parametrize("length", [1, 60, 82, 83, 84, 85, 200])
+def test_a_snippet_breaks_its_arguments_as_pprint_does(length: int) -> None:
+    """Those that fit a line, and those that do not."""
+    given = {"UserName": "x" * length, "Tags": [{"Key": "a", "Value": "é'"}, {"Key": "b", "Value": "2"}][: length % 3]}
+    expected = pprint.pformat(given, width=100, sort_dicts=False)
+    assert write_python("iam", "TagUser", given).endswith(f"client.tag_user(**{expected})\n")
 
 
 def test_flags_lists_regions_and_secrets() -> None:

@@ -107,6 +107,15 @@ def test_keys_inside_a_sentence_are_masked() -> None:
     assert mask_keys(text) == "key AKIA************MPLE, then ASIA************WXYZ."
 
 
+@given(st.one_of(ANY_TEXT, st.text("AKISCBT0 \x1b", max_size=40)), st.booleans())
+def test_a_text_is_presented_as_its_steps_would(value: str, show_keys: bool) -> None:
+    """The short way that plain texts take says what the long one does: masked, cleaned, cut."""
+    for limit in (0, 5, 40, 100):
+        masked = (value if show_keys else mask_keys(value))[:limit]
+        cut = f"… ({len(value) - limit:,} more characters)" if len(value) > limit else ""
+        assert present_text(value, limit=limit, show_keys=show_keys) == clean_text(masked) + cut
+
+
 def test_a_key_that_crosses_the_cut_is_masked() -> None:
     """Cutting a text in the middle of a key does not unmask its first half."""
     shown = present_text("x" * 90 + " AKIAIOSFODNN7EXAMPLE and more", limit=104)

@@ -44,6 +44,13 @@ def test_the_timeline_is_written_column_for_column() -> None:
     ]
 
 
+def test_equal_numbers_of_another_sign_are_written_apart() -> None:
+    """Minus zero equals zero and is another number; repeated values are written as they stand."""
+    rows = [make_row(anomaly_score=score) for score in (0.0, -0.0, 0.0, 1e-07)]
+    cells = read_csv(render_timeline(pa.Table.from_pylist(rows, schema=TIMELINE_SCHEMA)))
+    assert [row[TIMELINE_COLUMNS.index("anomaly_score")] for row in cells[1:]] == ["0.0", "-0.0", "0.0", "1e-07"]
+
+
 def test_scores_are_written_column_for_column() -> None:
     """A principal-day keeps its numbers; its reasons share one cell."""
     row = {
