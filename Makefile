@@ -19,8 +19,7 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
-# As pip does for what it installs: not every environment lets Python write bytecode when it loads a module.
-bytecode: setup
+bytecode: setup ## compile modules, as pip does for what it installs: not every environment lets Python do so when it loads them
 	$(BIN)/python -m compileall -q pipeline tests benchmarks demo
 
 demo: bytecode ## simulated archives with planted attacks on an embedded S3 server, then the main job
