@@ -105,9 +105,9 @@ def ingest_sources(
     """
     run = _IngestRun(settings, progress or Silent(), verifier, should_stop)
     with run.timed("open"):
-        opened = [open_source(source, settings.s3) for source in sources]
         if executor is None and _is_absent(lake_path):
             start_fork_server()  # a new lake knows nothing: whatever the listing finds is to be read
+        opened = [open_source(source, settings.s3) for source in sources]
         lake = open_job_lake(lake_path, settings, create=True, on_step=on_step)
     run.begin(lake, opened, executor)
     try:
