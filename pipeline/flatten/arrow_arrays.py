@@ -27,7 +27,7 @@ class Places(NamedTuple):
     meta: npt.NDArray[np.int64]
 
     def gather(self, order: Order) -> pa.Array:
-        """The strings of the rows in ``order``, none of them twice, copied.
+        """The strings of the rows in ``order``, copied.
 
         Raises:
             OverflowError: one column would hold over 2 GiB; the caller gave too much at once.

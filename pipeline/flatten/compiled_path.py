@@ -22,17 +22,7 @@ from pipeline.flatten.memory import address, hold
 from pipeline.flatten.native import call
 from pipeline.flatten.outcome import ArchiveRecords, BadRecord
 from pipeline.flatten.promotions import rules_for
-from pipeline.flatten.state import (
-    RUN_AT,
-    RUN_BUCKETS,
-    RUN_ENDING_AT,
-    RUN_ENDING_LENGTH,
-    RUN_LENGTH,
-    RUN_VALUES,
-    RUN_WAYS,
-    RUN_WORDS,
-    SCAN_SIZES,
-)
+from pipeline.flatten.state import RUN_BUCKETS, RUN_VALUES, RUN_WAYS, SCAN_SIZES
 from pipeline.flatten.times import latest_plausible
 
 EXACT_VIEWS = ("unknown_members", "raw_record")
@@ -196,16 +186,6 @@ class RowFiller:
         places = Places(self.interner.at[entries], self.interner.meta[entries])
         texts: list[str] = places.gather(np.arange(len(entries))).to_pylist()
         return texts
-
-    def known_runs(self) -> list[tuple[bytes, bytes]]:
-        """Runs of members kept so far, and the ending kept with each (see ``kernels.runs``)."""
-        heads = self._held["runs"].reshape(-1, RUN_WORDS)
-        found = heads[heads[:, RUN_LENGTH] > 0]
-        columns = ((RUN_AT, RUN_LENGTH), (RUN_ENDING_AT, RUN_ENDING_LENGTH))
-        runs, endings = (Places(found[:, at].copy(), found[:, length] << 2 | 1) for at, length in columns)
-        order = np.arange(len(found))
-        texts = (places.gather(order).to_pylist() for places in (runs, endings))
-        return [(run.encode(), (ending or "").encode()) for run, ending in zip(*texts, strict=True)]
 
     def _fill_exactly(self, row: int) -> None:
         archive = int(self.archive_of[row])

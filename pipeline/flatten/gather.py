@@ -18,17 +18,9 @@ Bits = npt.NDArray[np.uint8]
 
 
 def measure_places(order: Words, meta: Words) -> tuple[int, int]:
-    """Bytes that the places hold (escapes counted as written, which is never less), and how many are null.
-
-    Args:
-        order: rows, none of them twice.
-        meta: of all places.
-    """
+    """Bytes that the places hold (escapes counted as written, which is never less), and how many are null."""
     found = np.empty(2, dtype=np.int64)
-    if len(order) == len(meta):
-        call("measure_all", len(meta), _words(meta), _words(found))
-    else:
-        call("measure_places", _words(order), len(order), _words(meta), _words(found))
+    call("measure_places", _words(order), len(order), _words(meta), _words(found))
     return int(found[0]), int(found[1])
 
 

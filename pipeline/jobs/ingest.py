@@ -162,8 +162,6 @@ class _IngestRun:
             compression_level=self.settings.ingest.compression_level,
         )
         self.pool = WorkerPool(context, self.settings.ingest.workers or count_processors(), executor)
-        if not len(self.known):
-            self.pool.prepare()  # on S3 only now is it known whether the lake is new
 
     def list_objects(self, since: date | None, until: date | None, *, retry_quarantined: bool) -> list[ListedObject]:
         """Objects to read, in the run's order; the known ones are only counted."""

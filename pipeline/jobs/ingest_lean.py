@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from types import ModuleType
 
 
 class _NoPandas:
@@ -26,28 +25,9 @@ class _NoPandas:
             raise ModuleNotFoundError("workers do without pandas", name=name)
 
 
-class _NoDocumentation(dict[str, list[object]]):
-    """What pyarrow asks of numpy's reader of docstrings: here none has parameters to speak of."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(Parameters=[])
-
-
-def _load_compute() -> None:
-    """Load Arrow's functions without writing their help, half of what loading them takes: nobody asks a worker."""
-    reader = ModuleType("pyarrow.vendored.docscrape")
-    reader.NumpyDocString = _NoDocumentation  # type: ignore[attr-defined]
-    sys.modules[reader.__name__] = reader
-    try:
-        import pyarrow.compute  # noqa: F401
-    except (AttributeError, ImportError, KeyError, TypeError):  # another version may ask for more: it loads its own
-        del sys.modules[reader.__name__]
-
-
 gc.disable()  # what is loaded here stays; workers turn it on again
 sys.meta_path.insert(0, _NoPandas())
 # numpy starts a thread for each processor to multiply matrices, of which workers have none: 0.07 s of spinning.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # With one allocator for Arrow's libraries and all else, what one frees is there for the other (``_keep_memory``).
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-_load_compute()

@@ -178,15 +178,16 @@ all_surprises as (
         null as principal_count, microbits, false as is_first
     from bursts
 ),
--- One number orders an event's surprises: the larger first, of equal ones by the feature's name.
+-- One number orders an event's surprises: the larger first, of equal ones by the feature's name, and
+-- first one that the list lacks: without a number it would be left out.
 summed as (
     select
         event_number,
         arg_max(
             struct_pack(feature, value, value_count, principal_count, microbits),
-            microbits * 16 - list_position(
+            microbits * 16 - coalesce(list_position(
                 ['action', 'client', 'hour', 'network', 'outcome', 'pace', 'region', 'target', 'tier'], feature
-            ),
+            ), 0),
             3
         ) as largest,
         list(feature order by feature) filter (where is_first) as first_seen

@@ -23,6 +23,7 @@ from pipeline.flatten.kernels.memory import (
     load64,
     put,
 )
+from pipeline.flatten.kernels.mixing import MIX_A, MIX_B, MIX_C, SHIFT
 from pipeline.flatten.state import MEMO_BUCKETS, MEMO_REACH, MEMO_WAYS, VECTOR
 
 _VERSION_TEXT, _CALLER_TEXT = b'{"eventVersion":"', b'","userIdentity":{'
@@ -30,12 +31,6 @@ _VERSION, _VERSION_LENGTH = constant(_VERSION_TEXT), len(_VERSION_TEXT)
 _CALLER, _CALLER_LENGTH = constant(_CALLER_TEXT), len(_CALLER_TEXT)
 _LONGEST_VERSION = 6
 _QUOTE = ord('"')
-_MIX_A, _MIX_B, _MIX_C = (
-    np.uint64(0x9E3779B97F4A7C15),
-    np.uint64(0xC2B2AE3D27D4EB4F),
-    np.uint64(0x165667B19E3779F9),
-)
-_SHIFT = np.uint64(29)
 
 
 @compiled
@@ -66,8 +61,8 @@ def version_end(known_at: Any) -> Any:
 @compiled
 def _memo_bucket(at: Any) -> Any:
     """Bucket of the identity at ``at``; ``MEMO_REACH`` bytes are read."""
-    mixed = load64(at + 24) * _MIX_A ^ load64(at + 56) * _MIX_B ^ load64(at + 96) * _MIX_C ^ load64(at + 136)
-    return np.int64((mixed ^ (mixed >> _SHIFT)) & np.uint64(MEMO_BUCKETS - 1))
+    mixed = load64(at + 24) * MIX_A ^ load64(at + 56) * MIX_B ^ load64(at + 96) * MIX_C ^ load64(at + 136)
+    return np.int64((mixed ^ (mixed >> SHIFT)) & np.uint64(MEMO_BUCKETS - 1))
 
 
 @compiled

@@ -56,19 +56,6 @@ def measure_places(order: Any, count: Any, meta: Any, found: Any) -> Any:
     return 0
 
 
-@entry_point
-def measure_all(count: Any, meta: Any, found: Any) -> Any:
-    """The same of every place, in whatever order: one walk through memory."""
-    total, nulls = 0, 0
-    for row in range(count):
-        value = item(meta, row)
-        total += value >> 2
-        nulls += value == 0
-    put(found, 0, total)
-    put(found, 1, nulls)
-    return 0
-
-
 @compiled
 def _write_utf8(point: Any, target: Any) -> Any:
     """Write a code point; returns the bytes it takes."""

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from pipeline.flatten.kernels.memory import compiled, entry_point, equal_bytes, item, load8, load64, put
+from pipeline.flatten.kernels.mixing import MIX_A, MIX_B
 from pipeline.flatten.state import AT, CAPACITY, COLUMN, COUNT, HASH, MASK, META, ROOM_PER_ROW, TABLE
 
-_MIX, _OTHER_MIX = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 _FOLD, _BYTE = np.uint64(32), np.uint64(8)
 _ROTATE, _BACK = np.uint64(23), np.uint64(41)
 
@@ -48,21 +48,21 @@ def _hash_few(at: Any, length: Any) -> Any:
 @compiled
 def hash_bytes(at: Any, length: Any, column: Any) -> Any:
     """Hash of a value within a column: two words at a time, neither of which waits for the other."""
-    mixed = np.uint64(length) * _MIX ^ np.uint64(column)
+    mixed = np.uint64(length) * MIX_A ^ np.uint64(column)
     if length < 8:
-        mixed = (mixed ^ _hash_few(at, length)) * _MIX
+        mixed = (mixed ^ _hash_few(at, length)) * MIX_A
     else:
         other, last = mixed, at + length - 8
         while at + 8 < last:
-            mixed = (mixed ^ load64(at)) * _MIX
-            other = (other ^ load64(at + 8)) * _OTHER_MIX
+            mixed = (mixed ^ load64(at)) * MIX_A
+            other = (other ^ load64(at + 8)) * MIX_B
             mixed = (mixed << _ROTATE) | (mixed >> _BACK)
             other = (other << _ROTATE) | (other >> _BACK)
             at += 16
-        mixed = (mixed ^ load64(at)) * _MIX  # these two overlap each other, or what was read
-        other = (other ^ load64(last)) * _OTHER_MIX
+        mixed = (mixed ^ load64(at)) * MIX_A  # these two overlap each other, or what was read
+        other = (other ^ load64(last)) * MIX_B
         mixed ^= (other << _ROTATE) | (other >> _BACK)
-    mixed = (mixed ^ (mixed >> _FOLD)) * _MIX
+    mixed = (mixed ^ (mixed >> _FOLD)) * MIX_A
     return mixed ^ (mixed >> _FOLD)
 
 

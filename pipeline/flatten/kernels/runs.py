@@ -28,6 +28,7 @@ from pipeline.flatten.kernels.memory import (
     put,
     store8,
 )
+from pipeline.flatten.kernels.mixing import MIX_A, MIX_B, SHIFT
 from pipeline.flatten.state import (
     BOOLEAN_TARGET,
     CODE_TARGET,
@@ -59,8 +60,6 @@ TIME_AT = _TIME_LENGTH
 TIME_BYTES = len("2025-01-01T00:00:00Z")
 _SKIPPED_BYTES = len(',"eventSource":"')
 _QUOTE, _COMMA, _ZERO, _NINE, _POINT = (ord(mark) for mark in '",09.')
-_MIX_A, _MIX_B = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
-_SHIFT = np.uint64(29)
 
 
 @compiled
@@ -93,12 +92,12 @@ def hash_run(at: Any) -> Any:
     """Hash of the run at ``at``, by its ``RUN_REACH`` bytes but for a key's."""
     mixed, other = np.uint64(0), np.uint64(0)
     for word in range(at + _SKIPPED_BYTES, at + RUN_REACH, 16):
-        mixed = (mixed ^ load64(word)) * _MIX_A
-        other = (other ^ load64(word + 8)) * _MIX_B
-        mixed ^= mixed >> _SHIFT
-        other ^= other >> _SHIFT
-    mixed = (mixed ^ other) * _MIX_A
-    return np.int64(mixed >> _SHIFT)
+        mixed = (mixed ^ load64(word)) * MIX_A
+        other = (other ^ load64(word + 8)) * MIX_B
+        mixed ^= mixed >> SHIFT
+        other ^= other >> SHIFT
+    mixed = (mixed ^ other) * MIX_A
+    return np.int64(mixed >> SHIFT)
 
 
 @compiled

@@ -26,6 +26,7 @@ from pipeline.flatten.kernels.memory import (
     load64,
     put,
 )
+from pipeline.flatten.kernels.mixing import MIX_A, MIX_B, MIX_C, SHIFT
 from pipeline.flatten.kernels.secrets import (
     ASSERTION_TAIL,
     FOLD,
@@ -72,12 +73,7 @@ from pipeline.flatten.state import (
 _QUOTE, _COMMA, _COLON = (ord(mark) for mark in '",:')
 _OPEN_OBJECT, _CLOSE_OBJECT, _OPEN_ARRAY, _CLOSE_ARRAY = (ord(mark) for mark in "{}[]")
 _T, _F, _N = (ord(letter) for letter in "tfn")
-_MIX_A, _MIX_B, _MIX_C = (
-    np.uint64(0x9E3779B97F4A7C15),
-    np.uint64(0xC2B2AE3D27D4EB4F),
-    np.uint64(0x165667B19E3779F9),
-)
-_ONE, _SHIFT = np.uint64(1), np.uint64(29)
+_ONE = np.uint64(1)
 
 
 @entry_point
@@ -89,8 +85,8 @@ def hash_key(at: Any, length: Any, node: Any) -> Any:
         first &= (_ONE << np.uint64(8 * length)) - _ONE
     else:
         last = load64(at + length - 8)
-    mixed = (first * _MIX_A) ^ ((last + np.uint64(length)) * _MIX_B) ^ (np.uint64(node) * _MIX_C)
-    return np.int64(mixed ^ (mixed >> _SHIFT))
+    mixed = (first * MIX_A) ^ ((last + np.uint64(length)) * MIX_B) ^ (np.uint64(node) * MIX_C)
+    return np.int64(mixed ^ (mixed >> SHIFT))
 
 
 @compiled
