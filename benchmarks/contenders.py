@@ -64,7 +64,7 @@ def _chdb(form: str) -> Callable[[str, Path], int]:
 
 
 CONTENDERS: dict[str, tuple[Callable[[str, Path], int], tuple[str, ...]]] = {
-    "policytrail": (run_policytrail, ("pipeline.jobs.ingest",)),
+    "policytrail": (run_policytrail, ("pipeline.cli", "pipeline.jobs.ingest")),
     "duckdb": (run_duckdb, ("duckdb",)),
     **{f"chdb_{form}": (_chdb(form), ("chdb",)) for form in CHDB_FORMS},
     "polars": (run_polars, ("polars",)),

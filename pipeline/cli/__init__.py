@@ -7,10 +7,15 @@ errors on stderr, an exit code (0 done, 1 failed, 2 wrong use, 3 done but someth
 
 from __future__ import annotations
 
+import os
+
+# numpy starts a thread for each processor to multiply matrices, of which this command has none; without them it can be
+# forked for workers (``ingest_fork``). It must be said before anything loads numpy.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 
 def main() -> None:
     """Run the ``policytrail`` command and end the process with its code."""
-    import os
     import sys
 
     from pipeline.cli.app import run_command

@@ -28,7 +28,10 @@ LOG_EVERY_SECONDS = 5.0
 
 
 class BarProgress:
-    """Draws a bar a stage on a terminal."""
+    """Draws a bar a stage on a terminal.
+
+    Drawing begins with the first stage: it takes a thread, beside which a process is not to be forked.
+    """
 
     def __init__(self, bars: Bars) -> None:
         self._bars = bars
@@ -36,6 +39,7 @@ class BarProgress:
 
     def start(self, stage: str, total: int | None = None, unit: str = "") -> None:
         """Show the stage's bar."""
+        self._bars.start()
         label = f"{stage} ({unit})" if unit else stage
         self._tasks[stage] = self._bars.add_task(label, total=total)
 
@@ -103,8 +107,11 @@ def show_progress(form: LogFormat) -> Iterator[Progress]:
     """Yield a ``Progress``: bars where stderr is a terminal and text was asked for, log lines otherwise."""
     if form is LogFormat.TEXT and sys.stderr.isatty():
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Bars(*columns, console=Console(stderr=True)) as bars:
+        bars = Bars(*columns, console=Console(stderr=True))
+        try:
             yield BarProgress(bars)
+        finally:
+            bars.stop()
     else:
         yield LogProgress(sys.stderr, form)
 

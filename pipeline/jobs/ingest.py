@@ -23,10 +23,10 @@ import pyarrow as pa
 
 from pipeline.errors import UsageError
 from pipeline.jobs.ingest_accounting import IngestReport, Tally, list_unique
-from pipeline.jobs.ingest_pool import WorkerPool, start_fork_server
+from pipeline.jobs.ingest_pool import WorkerPool
 from pipeline.jobs.ingest_retry import collect_retries
 from pipeline.jobs.ingest_tasks import ArchiveTask, Retry, TaskResult, WorkerContext, group_objects, order_objects
-from pipeline.jobs.ingest_worker import peak_rss_bytes
+from pipeline.jobs.ingest_worker import peak_rss_bytes, run_task
 from pipeline.jobs.lake_access import open_job_lake
 from pipeline.jobs.processors import count_processors
 from pipeline.jobs.progress import Progress, Silent
@@ -103,14 +103,15 @@ def ingest_sources(
         SourceError: a source could not be listed whole.
         LakeError: the lake could not be written; it stays readable at its last version.
     """
-    run = _IngestRun(settings, progress or Silent(), verifier, should_stop)
-    with run.timed("open"):
-        if executor is None and _is_absent(lake_path):
-            start_fork_server()  # a new lake knows nothing: whatever the listing finds is to be read
-        opened = [open_source(source, settings.s3) for source in sources]
-        lake = open_job_lake(lake_path, settings, create=True, on_step=on_step)
-    run.begin(lake, opened, executor)
+    pool = WorkerPool(settings.ingest.workers or count_processors(), executor)
+    run = _IngestRun(settings, pool, progress or Silent(), verifier, should_stop)
     try:
+        with run.timed("open"):
+            if _is_absent(lake_path):
+                pool.prepare()  # a new lake knows nothing: whatever the listing finds is to be read
+            opened = [open_source(source, settings.s3) for source in sources]
+            lake = open_job_lake(lake_path, settings, create=True, on_step=on_step)
+        run.begin(lake, opened)
         objects = run.list_objects(since, until, retry_quarantined=retry_quarantined)
         run.begin_verification()
         if objects:
@@ -119,7 +120,7 @@ def ingest_sources(
         run.finish_verification()
         distinct = run.count_distinct()
     finally:
-        run.pool.close()
+        pool.close()
     return run.report(distinct)
 
 
@@ -131,9 +132,15 @@ def _is_absent(lake_path: str | os.PathLike[str]) -> bool:
 
 class _IngestRun:
     def __init__(
-        self, settings: Settings, progress: Progress, verifier: Verifier | None, should_stop: Callable[[], bool]
+        self,
+        settings: Settings,
+        pool: WorkerPool,
+        progress: Progress,
+        verifier: Verifier | None,
+        should_stop: Callable[[], bool],
     ) -> None:
         self.settings = settings
+        self.pool = pool
         self.progress = progress
         self.verifier = verifier
         self.should_stop = should_stop
@@ -143,7 +150,7 @@ class _IngestRun:
         self.deferred = 0
         self.counting: Counting | None = None
 
-    def begin(self, lake: Lake, sources: Sequence[Source], executor: Executor | None) -> None:
+    def begin(self, lake: Lake, sources: Sequence[Source]) -> None:
         """Look at the lake before anything is read: known objects, and the files that each date has."""
         self.lake = lake
         self.sources = {source.uri: source for source in sources}
@@ -154,14 +161,13 @@ class _IngestRun:
         self.before: dict[str, list[tuple[str, int]]] = {}
         for item in before.events:
             self.before.setdefault(str(item.event_date), []).append((item.path, item.rows))
-        context = WorkerContext(
+        self.context = WorkerContext(
             run_id=uuid.uuid4().hex,
             sources=self.sources,
             location=lake.location,
             caps=self.settings.caps,
             compression_level=self.settings.ingest.compression_level,
         )
-        self.pool = WorkerPool(context, self.settings.ingest.workers or count_processors(), executor)
 
     def list_objects(self, since: date | None, until: date | None, *, retry_quarantined: bool) -> list[ListedObject]:
         """Objects to read, in the run's order; the known ones are only counted."""
@@ -214,7 +220,7 @@ class _IngestRun:
     def _run_tasks(self, tasks: Iterator[ArchiveTask]) -> list[ArchiveTask]:
         batch: list[tuple[ArchiveTask, TaskResult]] = []
         again: list[ArchiveTask] = []
-        for task, result in self.pool.run(self._until_stopped(tasks)):
+        for task, result in self.pool.run(partial(run_task, self.context), self._until_stopped(tasks)):
             self.progress.advance(_READING, len(task.objects))
             batch.append((task, result))
             if len(batch) >= self.settings.ingest.batch_tasks:

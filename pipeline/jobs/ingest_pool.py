@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import importlib
 import multiprocessing
 import os
 import signal
 import sys
 import threading
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
@@ -25,33 +27,50 @@ from typing import TypeVar
 import pyarrow as pa
 
 from pipeline.errors import UsageError
+from pipeline.jobs.ingest_fork import is_forkable
 from pipeline.jobs.ingest_rows import ArchiveOutcome, TaskRows
-from pipeline.jobs.ingest_tasks import ArchiveTask, TaskResult, WorkerContext
-from pipeline.jobs.ingest_worker import run_task
+from pipeline.jobs.ingest_tasks import ArchiveTask, TaskResult
 from pipeline.lake.batch import BatchPart
 
 _T = TypeVar("_T")
+_Work = Callable[[ArchiveTask], TaskResult]
+_WARM = "pipeline.jobs.ingest_warm"
+_LOADED = ["pipeline.jobs.ingest_lean", "pipeline.jobs.ingest_worker", _WARM]
+"""What the fork server loads, in this order."""
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _KEPT_BYTES, _MAPPED_BYTES = 256 * 1024 * 1024, 32 * 1024 * 1024  # the second is the most that glibc allows
 
 
 class WorkerPool:
-    """A pool for one run: the executor given, or forkserver processes of its own."""
+    """A pool for one run: the executor given, or processes of its own."""
 
-    def __init__(self, context: WorkerContext, workers: int, executor: Executor | None = None) -> None:
-        self.context = context
+    def __init__(self, workers: int, executor: Executor | None = None) -> None:
         self.workers = workers if executor is None else max(workers, getattr(executor, "_max_workers", workers))
         self._given = executor
         self._own: ProcessPoolExecutor | None = None
         self._is_working = False
 
     def prepare(self) -> None:
-        """Start the fork server, if workers are this pool's own."""
-        if self._given is None:
+        """Begin to start this pool's own workers, at once where this process may be forked; there will be tasks.
+
+        All that a worker loads is loaded here already: it is there a third of a second sooner than from a fork server,
+        which has to load everything again.
+        """
+        if self._given is not None or self._own is not None:
+            return
+        if is_forkable():
+            importlib.import_module(_WARM)  # once, instead of in each fork
+        if is_forkable():
+            self._own = _fork_executor(self.workers)
+        else:
             start_fork_server()
 
-    def run(self, tasks: Iterator[ArchiveTask]) -> Iterator[tuple[ArchiveTask, TaskResult]]:
+    def run(self, work: _Work, tasks: Iterator[ArchiveTask]) -> Iterator[tuple[ArchiveTask, TaskResult]]:
         """Run tasks with a few in flight, and yield them with their results in the order given.
+
+        Args:
+            work: what workers do with a task; picklable.
+            tasks: taken as they are needed.
 
         Raises:
             LakeError: a worker could not write to the lake.
@@ -59,11 +78,11 @@ class WorkerPool:
         """
         window: deque[tuple[ArchiveTask, Future[TaskResult] | None]] = deque()
         for task in tasks:
-            window.append((task, self._submit(task)))
+            window.append((task, self._submit(work, task)))
             if len(window) >= 2 * self.workers + 1:
-                yield from self._take_first(window)
+                yield from self._take_first(work, window)
         while window:
-            yield from self._take_first(window)
+            yield from self._take_first(work, window)
 
     def call(self, function: Callable[..., _T], *arguments: object, **options: object) -> Future[_T]:
         """Run any function of this process's code in a worker."""
@@ -82,14 +101,14 @@ class WorkerPool:
             self._own = make_executor(self.workers)
         return self._own
 
-    def _submit(self, task: ArchiveTask) -> Future[TaskResult] | None:
+    def _submit(self, work: _Work, task: ArchiveTask) -> Future[TaskResult] | None:
         try:
-            return self._executor().submit(run_task, self.context, task)
+            return self._executor().submit(work, task)
         except BrokenExecutor:
             return None  # found out again, and dealt with, when its turn comes
 
     def _take_first(
-        self, window: deque[tuple[ArchiveTask, Future[TaskResult] | None]]
+        self, work: _Work, window: deque[tuple[ArchiveTask, Future[TaskResult] | None]]
     ) -> Iterator[tuple[ArchiveTask, TaskResult]]:
         task, future = window.popleft()
         try:
@@ -101,7 +120,7 @@ class WorkerPool:
         except BrokenExecutor:
             self._check_that_workers_start()
             self._replace_executor()
-            yield from self._run_alone(task)
+            yield from self._run_alone(work, task)
 
     def _check_that_workers_start(self) -> None:
         """Tell a worker that died over an archive from processes that cannot start: those die over every archive."""
@@ -123,10 +142,10 @@ class WorkerPool:
         if self._own is not None and _is_broken(self._own):
             self.close()
 
-    def _run_alone(self, task: ArchiveTask) -> Iterator[tuple[ArchiveTask, TaskResult]]:
+    def _run_alone(self, work: _Work, task: ArchiveTask) -> Iterator[tuple[ArchiveTask, TaskResult]]:
         with make_executor(1) as alone:
             try:
-                yield task, alone.submit(run_task, self.context, task).result()
+                yield task, alone.submit(work, task).result()
                 return
             except BrokenExecutor:
                 pass
@@ -134,7 +153,7 @@ class WorkerPool:
             yield task, _fail(task)
             return
         for single in task.split():
-            yield from self._run_alone(single)
+            yield from self._run_alone(work, single)
 
 
 def start_fork_server() -> None:
@@ -146,6 +165,16 @@ def start_fork_server() -> None:
 def make_executor(workers: int) -> ProcessPoolExecutor:
     """Worker processes from a fork server: they import their rooms once, and hold no thread of this process."""
     return ProcessPoolExecutor(workers, mp_context=make_context(), initializer=_start_worker)
+
+
+def _fork_executor(workers: int) -> ProcessPoolExecutor:
+    """Worker processes that are there when this returns, forked while no other thread is."""
+    executor = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork"), initializer=_start_worker)
+    with warnings.catch_warnings():
+        # From 3.12 on Python warns of every thread that it sees, also of those that are ready for it.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        executor.submit(os.getpid)
+    return executor
 
 
 class _Worker(ForkServerProcess):
@@ -172,13 +201,14 @@ class _Context(ForkServerContext):
 def make_context() -> BaseContext:
     """The fork server's context, told what to load."""
     context = _Context()
-    context.set_forkserver_preload([f"pipeline.jobs.ingest_{name}" for name in ("lean", "worker", "warm")])
+    context.set_forkserver_preload(_LOADED)
     return context
 
 
 def _start_worker() -> None:
     # Ctrl-C reaches the whole process group: the coordinator decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # what the coordinator does at one is not for a fork of it to do
     threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
     gc.freeze()  # modules are no garbage: looking at all of them again and again took a twentieth of a worker's time
     gc.set_threshold(100_000, 50, 100)

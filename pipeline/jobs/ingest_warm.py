@@ -1,9 +1,8 @@
-"""Warms the fork server up: importing this module takes one record through the worker's steps before any fork.
+"""Warms up what workers are forked from: importing this module takes one record through their steps before any fork.
 
 What enters and leaves: nothing. Loading compiled code, laying out the tables of members and what Arrow looks for on its
 first conversion cost most of a second of processor time; done here they are done once and every worker has them at its
-fork. This module must never start a thread, open a connection or write a file: nothing of that survives a fork, so
-nothing else should import it.
+fork. This module must never start a thread, open a connection or write a file: nothing of that survives a fork.
 """
 
 from __future__ import annotations

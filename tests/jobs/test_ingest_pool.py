@@ -6,21 +6,25 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from pipeline.errors import SourceError, UsageError
 from pipeline.jobs.ingest_pool import WorkerPool, make_executor
-from pipeline.jobs.ingest_tasks import ArchiveTask, WorkerContext
+from pipeline.jobs.ingest_tasks import ArchiveTask, TaskResult, WorkerContext
+from pipeline.jobs.ingest_worker import run_task
 from pipeline.lake import locate_lake
 from pipeline.settings import Caps, S3Settings
 from pipeline.source import ListedObject, Source, open_source
 from tests.jobs.archives import record, write_archive
+
+Work = Callable[[ArchiveTask], TaskResult]
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class DeadlySource:
 
 def make_pool(
     folder: Path, deadly: str, executor: ProcessPoolExecutor | None = None
-) -> tuple[WorkerPool, list[ArchiveTask]]:
+) -> tuple[WorkerPool, Work, list[ArchiveTask]]:
     """A pool over a folder of nine archives, three to a task."""
     for number in range(9):
         write_archive(folder, [record(number)], number)
@@ -57,13 +61,13 @@ def make_pool(
     tasks = [ArchiveTask(tuple(listed[start : start + 3])) for start in (0, 3, 6)]
     location = locate_lake(folder.parent / "lake")
     context = WorkerContext("run", {source.uri: source}, location, Caps(), 1)  # type: ignore[dict-item]
-    return WorkerPool(context, 2, executor), tasks
+    return WorkerPool(2, executor), partial(run_task, context), tasks
 
 
-def outcomes(pool: WorkerPool, tasks: list[ArchiveTask]) -> list[tuple[str, str, str | None]]:
+def outcomes(pool: WorkerPool, work: Work, tasks: list[ArchiveTask]) -> list[tuple[str, str, str | None]]:
     """Last digit of each archive's key, its outcome and reason, in the order that the pool gives."""
     found = []
-    for _, result in pool.run(iter(tasks)):
+    for _, result in pool.run(work, iter(tasks)):
         names = ("archive_key", "outcome", "reason")
         rows = zip(*(result.part.ledger.column(name).to_pylist() for name in names), strict=True)
         found += [(key[-9], outcome, reason) for key, outcome, reason in rows]
@@ -76,15 +80,15 @@ EXPECTED = [(str(number), *(("failed", "worker_died") if number == 4 else ("comm
 
 def test_only_the_deadly_archive_fails(tmp_path: Path) -> None:
     """One of nine archives kills its worker each time: it alone is failed, the others are read, order is kept."""
-    pool, tasks = make_pool(tmp_path / "source", "0000004.json")
-    assert outcomes(pool, tasks) == EXPECTED
+    pool, work, tasks = make_pool(tmp_path / "source", "0000004.json")
+    assert outcomes(pool, work, tasks) == EXPECTED
 
 
 def test_a_given_executor_that_breaks_is_replaced(tmp_path: Path) -> None:
     """An executor of the caller's that loses a worker is dropped for the pool's own."""
     with make_executor(1) as given:
-        pool, tasks = make_pool(tmp_path / "source", "0000004.json", given)
-        assert outcomes(pool, tasks) == EXPECTED
+        pool, work, tasks = make_pool(tmp_path / "source", "0000004.json", given)
+        assert outcomes(pool, work, tasks) == EXPECTED
 
 
 def test_workers_end_with_their_coordinator() -> None:
@@ -120,9 +124,9 @@ def test_a_script_without_the_usual_guard_runs_once(tmp_path: Path) -> None:
 def test_workers_that_cannot_start_get_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where every worker ends before its first task, no archive is blamed for it."""
     monkeypatch.setattr("pipeline.jobs.ingest_pool._start_worker", end_at_once)
-    pool, tasks = make_pool(tmp_path / "source", "nothing is deadly")
+    pool, work, tasks = make_pool(tmp_path / "source", "nothing is deadly")
     with pytest.raises(UsageError, match="worker processes end before their first task"):
-        outcomes(pool, tasks)
+        outcomes(pool, work, tasks)
 
 
 def end_at_once() -> None:
