@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pipeline.cli  # noqa: F401 - as in the command's own process: it says what its libraries do without
+
 EMPTY = gzip.compress(b'{"Records":[]}', mtime=0)
 _A_DAY = 2_000
 

@@ -31,3 +31,5 @@ sys.meta_path.insert(0, _NoPandas())
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # With one allocator for Arrow's libraries and all else, what one frees is there for the other (``_keep_memory``).
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+# Of a column for all rows a few are touched: of huge pages the kernel clears megabytes for each, task after task.
+os.environ.setdefault("NUMPY_MADVISE_HUGEPAGE", "0")
