@@ -12,10 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.flatten.gather import gather_places, measure_places, spread_codes
+from pipeline.flatten.gather import gather_places, measure_places, spread_codes, spread_flags
 
 Order = npt.NDArray[np.int64]
-_TRUE = 2
 _MOST_BYTES = 2**31 - 1
 """What 32-bit offsets can reach."""
 
@@ -55,29 +54,33 @@ def encode_distinct(values: pa.Array) -> tuple[pa.Array, npt.NDArray[np.int32]]:
     return encoded.dictionary, encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
 
 
-def dictionary_array(codes: Order, local: npt.NDArray[np.int32], dictionary: pa.Array) -> pa.Array:
-    """Codes of rows as a dictionary array; ``local`` turns a code into a place in ``dictionary``, or -1 for null."""
+def dictionary_array(
+    codes: npt.NDArray[np.int64], order: Order, local: npt.NDArray[np.int32], dictionary: pa.Array
+) -> pa.Array:
+    """Codes of the rows in ``order`` as a dictionary array.
+
+    ``local`` turns a code into a place in ``dictionary``, or -1 for null.
+    """
     kind = pa.dictionary(pa.int32(), pa.string())
     if not len(dictionary):
-        return pa.nulls(len(codes), kind)
-    indices, validity = np.empty(len(codes), dtype=np.int32), _bits(len(codes))
-    nulls = spread_codes(codes, local, indices, validity)
-    if nulls == len(codes):
-        return pa.nulls(len(codes), kind)
+        return pa.nulls(len(order), kind)
+    indices, validity = np.empty(len(order), dtype=np.int32), _bits(len(order))
+    nulls = spread_codes(order, codes, local, indices, validity)
+    if nulls == len(order):
+        return pa.nulls(len(order), kind)
     buffers = [pa.py_buffer(validity) if nulls else None, pa.py_buffer(indices)]
-    coded = pa.Array.from_buffers(pa.int32(), len(codes), buffers, nulls)
+    coded = pa.Array.from_buffers(pa.int32(), len(order), buffers, nulls)
     return pa.DictionaryArray.from_arrays(coded, dictionary, safe=False)
 
 
-def boolean_array(values: npt.NDArray[np.int8]) -> pa.Array:
-    """Bytes of rows: 0 null, 1 false, 2 true."""
-    nulls = len(values) - int(np.count_nonzero(values))
-    buffers = [_bits_of(values != 0) if nulls else None, _bits_of(values == _TRUE)]
-    return pa.Array.from_buffers(pa.bool_(), len(values), buffers, nulls)
-
-
-def _bits_of(flags: npt.NDArray[np.bool_]) -> pa.Buffer:
-    return pa.py_buffer(np.packbits(flags, bitorder="little"))
+def boolean_array(flags: npt.NDArray[np.int8], order: Order) -> pa.Array:
+    """Bytes of the rows in ``order``: 0 null, 1 false, 2 true."""
+    if not flags.any():
+        return pa.nulls(len(order), pa.bool_())
+    values, validity = _bits(len(order)), _bits(len(order))
+    nulls = spread_flags(order, flags, values, validity)
+    buffers = [pa.py_buffer(validity) if nulls else None, pa.py_buffer(values)]
+    return pa.Array.from_buffers(pa.bool_(), len(order), buffers, nulls)
 
 
 def instant_array(times: npt.NDArray[np.int64], is_null: npt.NDArray[np.bool_] | None = None) -> pa.Array:

@@ -145,9 +145,9 @@ class BatchMaker:
         if ids is None:
             return rows  # there are none
         at, meta = ids
-        keys = np.empty(len(rows), dtype=np.uint64)
-        leading_bytes(rows, at, meta, keys)
-        ranks, is_tie = rank_rows(self._columns.time[rows], keys)
+        exact = np.array([*self._filler.exact], dtype=np.int64)
+        self._columns.id_start[exact] = leading_bytes(exact, at, meta)
+        ranks, is_tie = rank_rows(self._columns.time[rows], self._columns.id_start[rows].view(np.uint64))
         order = rows[ranks]
         if not len(is_tie):
             return order
@@ -166,7 +166,7 @@ class BatchMaker:
         for number, column in enumerate(DICTIONARY_COLUMNS):
             made[column] = self._coded(number, column)
         for number, column in enumerate(BOOLEAN_COLUMNS):
-            made[column] = boolean_array(self._columns.boolean[number][self._order])
+            made[column] = boolean_array(self._columns.boolean[number], self._order)
         made |= self._identity_columns()
         made |= self._provenance_columns()
         made |= self._derived_columns(made)
@@ -185,7 +185,7 @@ class BatchMaker:
         dictionary, places = encode_distinct(pa.concat_arrays([texts.cast(pa.string()), extra]))
         local = np.full(count + 1 + self._extra_count, -1, dtype=np.int32)
         local[codes] = places
-        return dictionary_array(self._columns.code[number][self._order], local, dictionary)
+        return dictionary_array(self._columns.code[number], self._order, local, dictionary)
 
     def _instants(self, number: int, codes: Order, instants: Sequence[object]) -> pa.Array:
         """A column of interned times."""
@@ -208,7 +208,7 @@ class BatchMaker:
             extras = [row[column] for row in extra]
             if kind == "bool":
                 values = np.concatenate([[0], meta, [_boolean_byte(value) for value in extras]]).astype(np.int8)
-                made[column] = boolean_array(values[self._callers_of])
+                made[column] = boolean_array(values, self._callers_of)
             elif kind == "time":
                 pairs = [0 if value is None else value * 2 + 1 for value in extras]
                 instants = np.concatenate([[0], meta, pairs]).astype(np.int64)[self._callers_of]
@@ -224,10 +224,9 @@ class BatchMaker:
         texts = pa.concat_arrays([places.gather(np.arange(count)), extra])
         dictionary, places_of = encode_distinct(texts)
         local = np.concatenate([np.array([-1], dtype=np.int32), places_of])
-        return dictionary_array(self._callers_of, local, dictionary)
+        return dictionary_array(self._columns.identity, self._order, local, dictionary)
 
     def _provenance_columns(self) -> dict[str, pa.Array]:
-        archive_of = self._filler.archive_of[self._order]
         refs = [records.archive for records in self._archives]
         made = {}
         for column, values in (
@@ -236,7 +235,7 @@ class BatchMaker:
             ("archive_sha256", [ref.sha256 for ref in refs]),
         ):
             dictionary, local = encode_distinct(pa.array(values, type=pa.string()))
-            made[column] = dictionary_array(archive_of, local, dictionary)
+            made[column] = dictionary_array(self._filler.archive_of, self._order, local, dictionary)
         indexes = np.concatenate([records.indexes for records in self._archives]) if refs else self._order
         made["record_index"] = pa.array(indexes[self._order].astype(np.int32))
         made["record_sha256"] = self._hashes()

@@ -41,6 +41,7 @@ class Columns(NamedTuple):
     code: npt.NDArray[np.int64]
     boolean: npt.NDArray[np.int8]
     time: npt.NDArray[np.int64]
+    id_start: npt.NDArray[np.int64]
     identity: npt.NDArray[np.int64]
     is_omitted: npt.NDArray[np.int8]
     done: npt.NDArray[np.int8]
@@ -217,6 +218,7 @@ def _make_columns(rows: int, views: int, identity: int) -> Columns:
         np.zeros((len(DICTIONARY_COLUMNS), rows), dtype=np.int64),
         np.zeros((len(BOOLEAN_COLUMNS), rows), dtype=np.int8),
         np.zeros(rows, dtype=np.int64),
+        np.empty(rows, dtype=np.int64),
         np.zeros(rows, dtype=np.int64),
         np.zeros(rows, dtype=np.int8),
         np.zeros(rows, dtype=np.int8),

@@ -32,20 +32,33 @@ def gather_places(
     return call("gather_places", _words(order), len(order), *addresses, address(validity, np.uint8))
 
 
-def spread_codes(codes: Words, places: npt.NDArray[np.int32], indices: npt.NDArray[np.int32], validity: Bits) -> int:
+def spread_codes(
+    order: Words, codes: Words, places: npt.NDArray[np.int32], indices: npt.NDArray[np.int32], validity: Bits
+) -> int:
     """Fill ``indices`` with the place of each code, and ``validity`` with a bit for each that has one.
 
     Args:
+        order: rows, each an index of ``codes``.
         codes: numbers of rows, every one an index of ``places``.
         places: by code; -1 for null.
-        indices: as many as codes; 0 where null.
+        indices: as many as rows in ``order``; 0 where null.
         validity: bits of an Arrow array, in whole bytes.
 
     Returns:
         How many are null.
     """
     addresses = (address(places, np.int32), address(indices, np.int32), address(validity, np.uint8))
-    return call("spread_codes", _words(codes), len(codes), *addresses)
+    return call("spread_codes", _words(order), len(order), _words(codes), *addresses)
+
+
+def spread_flags(order: Words, flags: npt.NDArray[np.int8], values: Bits, validity: Bits) -> int:
+    """Fill ``values`` and ``validity`` with bits for the flags of rows (0 null, 1 false, 2 true); both in whole bytes.
+
+    Returns:
+        How many are null.
+    """
+    addresses = (address(flags, np.int8), address(values, np.uint8), address(validity, np.uint8))
+    return call("spread_flags", _words(order), len(order), *addresses)
 
 
 def write_hex(order: Words, digests: Bits) -> Bits:
@@ -55,9 +68,11 @@ def write_hex(order: Words, digests: Bits) -> Bits:
     return text
 
 
-def leading_bytes(rows: Words, at: Words, meta: Words, keys: npt.NDArray[np.uint64]) -> None:
-    """First eight bytes of each place as a number that sorts as they do."""
-    call("leading_bytes", _words(rows), len(rows), _words(at), _words(meta), address(keys, np.uint64))
+def leading_bytes(rows: Words, at: Words, meta: Words) -> Words:
+    """First eight bytes of each place, bits of an unsigned number that sorts as they do."""
+    keys = np.empty(len(rows), dtype=np.int64)
+    call("leading_bytes", _words(rows), len(rows), _words(at), _words(meta), _words(keys))
+    return keys
 
 
 def _words(array: Words) -> int:

@@ -130,6 +130,7 @@ STATE = np.dtype(
                 "code",  # entry + 1; 0 is null
                 "boolean",  # bytes
                 "time",
+                "id_start",  # first bytes of the event id as a number that sorts as they do
                 "identity",  # entry + 1; 0 is null
                 "is_omitted",  # bytes
                 "done",  # bytes: PENDING, DONE, ODD

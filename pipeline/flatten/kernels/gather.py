@@ -23,6 +23,7 @@ from pipeline.flatten.kernels.memory import (
     store8,
     store64,
 )
+from pipeline.flatten.kernels.places import leading_key
 from pipeline.flatten.kernels.tokens import find_end, read_unit
 from pipeline.flatten.state import DIGEST_BYTES
 
@@ -143,17 +144,13 @@ def leading_bytes(rows: Any, count: Any, at: Any, meta: Any, keys: Any) -> Any:
     """First eight bytes of each place as a number that sorts as they do."""
     for index in range(count):
         row = item(rows, index)
-        start, length = item(at, row), item(meta, row) >> 2
-        key = 0
-        for place in range(8):
-            key = key << 8 | (load8(start + place) if place < length else 0)
-        put(keys, index, key)
+        put(keys, index, leading_key(item(at, row), item(meta, row) >> 2))
     return 0
 
 
 @entry_point
-def spread_codes(codes: Any, count: Any, places: Any, indices: Any, validity: Any) -> Any:
-    """Turn codes into indices by a table of them, where -1 is null; returns how many are null.
+def spread_codes(order: Any, count: Any, codes: Any, places: Any, indices: Any, validity: Any) -> Any:
+    """Turn codes of rows, in an order, into indices by a table of them, where -1 is null; returns how many are null.
 
     The room for validity is of whole bytes.
     """
@@ -161,11 +158,27 @@ def spread_codes(codes: Any, count: Any, places: Any, indices: Any, validity: An
     for first in range(0, count, 8):
         bits = 0
         for index in range(first, min(first + 8, count)):
-            place = item32(places, item(codes, index))
+            place = item32(places, item(codes, item(order, index)))
             is_valid = place >= 0
             put32(indices, index, place if is_valid else 0)
             bits |= is_valid << (index - first)
             nulls += 1 - is_valid
+        store8(validity + (first >> 3), bits)
+    return nulls
+
+
+@entry_point
+def spread_flags(order: Any, count: Any, flags: Any, values: Any, validity: Any) -> Any:
+    """Turn bytes of rows (0 null, 1 false, 2 true), in an order, into bits; returns how many are null."""
+    nulls = 0
+    for first in range(0, count, 8):
+        truths, bits = 0, 0
+        for index in range(first, min(first + 8, count)):
+            flag = load8(flags + item(order, index))
+            truths |= (flag >> 1) << (index - first)
+            bits |= (flag != 0) << (index - first)
+            nulls += flag == 0
+        store8(values + (first >> 3), truths)
         store8(validity + (first >> 3), bits)
     return nulls
 

@@ -13,6 +13,7 @@ from typing import Any
 from pipeline.flatten.kernels.callers import find_caller, recall_caller, remember_caller, version_at, version_end
 from pipeline.flatten.kernels.interning import has_room
 from pipeline.flatten.kernels.memory import as_state, compiled, entry_point, item, load8, put, store8
+from pipeline.flatten.kernels.places import leading_key
 from pipeline.flatten.kernels.runs import (
     TIME_AT,
     TIME_BYTES,
@@ -233,6 +234,9 @@ def fill_rows(states: Any) -> Any:
                 return NEEDS_KIND
             if done == ODD:
                 _clear_row(state)
+            elif done == DONE:  # while the record is at hand
+                place = state.event_id_column * state.row_count + row
+                put(state.id_start, row, leading_key(item(state.view_at, place), item(state.view_meta, place) >> 2))
             store8(state.done + row, done)
         state.row = row + 1
     return FINISHED
