@@ -95,6 +95,7 @@ def run_contender(
         AssertionError: it made another number of rows than there are records.
     """
     shutil.rmtree(out, ignore_errors=True)
+    os.sync()  # what the one before left to be written is not this one's
     sample = run_module("benchmarks.contenders", [name, str(source), str(out)], environment=environment)
     shutil.rmtree(out, ignore_errors=True)
     assert sample.answer["rows"] == rows, f"{name} made {sample.answer['rows']} rows of {rows} records"
