@@ -26,6 +26,8 @@ FORMAT_FILE = "_format.json"
 EVENTS, ARCHIVES, QUARANTINE, PLANS, MODELS = "events", "archives", "quarantine", "_plans", "models"
 DUCKDB_FILE = "policytrail.duckdb"
 _OWN_NAMES = {FORMAT_FILE, EVENTS, ARCHIVES, QUARANTINE, PLANS, MODELS, DUCKDB_FILE}
+_UNFINISHED = ".policytrail-"
+"""How a file's name begins until it is whole; a run that is killed leaves it behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def _open_s3(storage: tuple[tuple[str, str], ...]) -> pa.fs.FileSystem:
 
 def _replace_file(target: Path, data: pa.Buffer | bytes) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".tmp-")
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=_UNFINISHED)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)
@@ -178,6 +180,7 @@ def _refuse_foreign_folder(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file, not a lake")
     if folder.is_dir():
-        foreign = sorted(item.name for item in folder.iterdir() if item.name not in _OWN_NAMES)
+        names = (item.name for item in folder.iterdir())
+        foreign = sorted(name for name in names if name not in _OWN_NAMES and not name.startswith(_UNFINISHED))
         if foreign:
             raise UsageError(f"{folder} is no lake: it holds {foreign[0]!r}", hint="give an empty or a new folder")

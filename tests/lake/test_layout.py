@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,6 +45,24 @@ def test_a_creation_that_was_cut_off_is_finished(tmp_path: Path) -> None:
     lake = open_lake_tables(str(tmp_path / "lake"))
     (tmp_path / "lake" / "_format.json").unlink()
     assert open_lake_tables(str(tmp_path / "lake")).snapshot().version == lake.snapshot().version
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing can be killed in the middle")
+def test_a_creation_killed_while_it_wrote_its_format_is_finished(tmp_path: Path) -> None:
+    """What the killed one left in the lake's folder is not taken for somebody else's."""
+    script = (
+        "import os, pathlib, signal, sys\n"
+        "from pipeline.lake.lake import open_lake_tables\n"
+        "pathlib.Path.replace = lambda *names: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "open_lake_tables(sys.argv[1])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "lake")], check=False, timeout=60)
+    assert done.returncode == -signal.SIGKILL
+    left = [path.name for path in (tmp_path / "lake").iterdir() if path.is_file()]
+    assert len(left) == 1
+    assert left[0] != "_format.json"
+    assert open_lake_tables(str(tmp_path / "lake")).snapshot().version == 0
+    assert (tmp_path / "lake" / "_format.json").exists()
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
