@@ -9,16 +9,7 @@ from __future__ import annotations
 
 import os
 
-# What libraries read as they load, so before anything loads them. numpy starts a thread for each processor to multiply
-# matrices, of which this command has none; without them it can be forked for workers (``ingest_fork``), who need the
-# rest too: one allocator for Arrow and all else, and no huge pages, of which the kernel clears two megabytes for each
-# column that a few rows touch.
-for _name, _value in {
-    "OPENBLAS_NUM_THREADS": "1",
-    "ARROW_DEFAULT_MEMORY_POOL": "system",
-    "NUMPY_MADVISE_HUGEPAGE": "0",
-}.items():
-    os.environ.setdefault(_name, _value)
+import pipeline.jobs.ingest_libraries  # noqa: F401 - before anything loads a library
 
 
 def main() -> None:

@@ -7,8 +7,9 @@ process and its forks.
 from __future__ import annotations
 
 import gc
-import os
 import sys
+
+import pipeline.jobs.ingest_libraries  # noqa: F401 - says what libraries do without
 
 
 class _NoPandas:
@@ -27,9 +28,3 @@ class _NoPandas:
 
 gc.disable()  # what is loaded here stays; workers turn it on again
 sys.meta_path.insert(0, _NoPandas())
-# numpy starts a thread for each processor to multiply matrices, of which workers have none: 0.07 s of spinning.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-# With one allocator for Arrow's libraries and all else, what one frees is there for the other (``_keep_memory``).
-os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-# Of a column for all rows a few are touched: of huge pages the kernel clears megabytes for each, task after task.
-os.environ.setdefault("NUMPY_MADVISE_HUGEPAGE", "0")

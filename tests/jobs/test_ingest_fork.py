@@ -105,3 +105,17 @@ def is_running(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (ProcessLookupError, FileNotFoundError):
         return False
+
+
+def test_command_and_fork_server_say_the_same_to_libraries() -> None:
+    """Both have one allocator, and neither has numpy start threads, whichever a worker is forked from."""
+    script = """
+import os, sys
+import pyarrow, numpy
+print(pyarrow.default_memory_pool().backend_name, len(os.listdir("/proc/self/task")) <= 3)
+"""
+    for first in ("pipeline.cli", "pipeline.jobs.ingest_lean"):
+        command = [sys.executable, "-c", f"import {first}\n{script}"]
+        environment = {name: value for name, value in os.environ.items() if name != "ARROW_DEFAULT_MEMORY_POOL"}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+        assert done.stdout.split() == ["system", "True"], (first, done.stderr)
