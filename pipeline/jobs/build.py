@@ -22,13 +22,14 @@ import pyarrow as pa
 import pyarrow.fs
 
 from pipeline import schema
-from pipeline.jobs.build_access import LakeModelStore, hold_build_lock, open_scratch, read_inputs
+from pipeline.jobs.build_access import LakeModelStore, hold_build_lock, read_inputs
 from pipeline.jobs.build_extensions import PolicyStages, policy_extensions
 from pipeline.jobs.build_snapshot import AccountSnapshot, keep_snapshot, kept_snapshot, read_snapshot
 from pipeline.jobs.lake_access import open_job_lake
 from pipeline.jobs.own_calls import keep_own_calls, kept_own_calls, read_journals
 from pipeline.jobs.processors import count_processors
 from pipeline.jobs.progress import Progress, Silent
+from pipeline.jobs.scratch import open_scratch
 from pipeline.lake import Lake
 from pipeline.models import (
     Build,
@@ -114,7 +115,7 @@ def build_lake(
     if journals:
         keep_own_calls(lake, read_journals(journals))
     params = model_params(settings.detection, since=since, until=until)
-    with hold_build_lock(lake, progress), open_scratch(lake) as scratch, _collect_rarely():
+    with hold_build_lock(lake, progress), open_scratch(lake, _STAGE) as scratch, _collect_rarely():
         lake.complete_batches()
         report = _build_models(lake, params, given, scratch, progress, on_first, meanwhile)
         if given is not None:

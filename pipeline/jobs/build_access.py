@@ -6,9 +6,6 @@ What enters: an open lake. What leaves: ``LakeInputs``, ``LakeModelStore``. This
 from __future__ import annotations
 
 import fcntl
-import shutil
-import tempfile
-import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,11 +16,9 @@ import pyarrow as pa
 
 from pipeline import schema
 from pipeline.jobs.progress import Progress
+from pipeline.jobs.scratch import SCRATCH
 from pipeline.lake import Lake, LakeSnapshot, SnapshotFile
 from pipeline.models import LakeInputs, ParquetFiles, Relation
-
-SCRATCH = "_scratch"
-STALE_SECONDS = 24 * 3600
 
 
 def read_inputs(lake: Lake, snapshot: LakeSnapshot) -> LakeInputs:
@@ -101,25 +96,3 @@ def hold_build_lock(lake: Lake, progress: Progress) -> Iterator[None]:
             progress.note("another build is at work on this lake: waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-@contextmanager
-def open_scratch(lake: Lake) -> Iterator[Path]:
-    """Yield an empty folder for spilled data, on the lake's own disk, and remove it afterwards.
-
-    What a killed build left behind a day ago goes too.
-    """
-    if lake.location.is_remote:
-        with tempfile.TemporaryDirectory(prefix="policytrail-") as temporary:
-            yield Path(temporary)
-        return
-    parent = Path(lake.location.root) / SCRATCH
-    parent.mkdir(exist_ok=True)
-    for old in parent.glob("build-*"):
-        if time.time() - old.stat().st_mtime > STALE_SECONDS:
-            shutil.rmtree(old, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix="build-", dir=parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

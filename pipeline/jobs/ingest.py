@@ -12,10 +12,11 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import date
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Protocol
 
@@ -30,8 +31,10 @@ from pipeline.jobs.ingest_worker import peak_rss_bytes, run_task
 from pipeline.jobs.lake_access import open_job_lake
 from pipeline.jobs.processors import count_processors
 from pipeline.jobs.progress import Progress, Silent
+from pipeline.jobs.scratch import open_scratch
 from pipeline.lake.batch import LEDGER_ROWS, QUARANTINE_ROWS, BatchPart
 from pipeline.lake.distinct import count_new_events
+from pipeline.lake.event_keys import KeyFile
 from pipeline.lake.lake import Lake
 from pipeline.lake.layout import locate_lake
 from pipeline.settings import Settings
@@ -58,8 +61,8 @@ class Verifier(Protocol):
 _LISTING, _READING, _COUNTING = "listing", "reading", "counting"
 _LOCAL_COUNT_ROWS = 200_000
 
-Counting = tuple[list[tuple[list[str], list[str], int]], list[Callable[[], int]]]
-"""What is counted, by date: new files, files of before, rows of both; and how to get each answer."""
+Counting = tuple[list[KeyFile], list[Callable[[], int]]]
+"""The keys that are counted, and how to get the answer for each of their dates."""
 
 
 def ingest_sources(
@@ -116,9 +119,10 @@ def ingest_sources(
         run.begin_verification()
         if objects:
             meanwhile()
-        run.read_objects(objects)
-        run.finish_verification()
-        distinct = run.count_distinct()
+        with open_scratch(lake, "ingest") if objects else nullcontext(Path()) as scratch:
+            run.read_objects(objects, scratch)
+            run.finish_verification()
+            distinct = run.count_distinct()
     finally:
         pool.close()
     return run.report(distinct)
@@ -161,13 +165,6 @@ class _IngestRun:
         self.before: dict[str, list[tuple[str, int]]] = {}
         for item in before.events:
             self.before.setdefault(str(item.event_date), []).append((item.path, item.rows))
-        self.context = WorkerContext(
-            run_id=uuid.uuid4().hex,
-            sources=self.sources,
-            location=lake.location,
-            caps=self.settings.caps,
-            compression_level=self.settings.ingest.compression_level,
-        )
 
     def list_objects(self, since: date | None, until: date | None, *, retry_quarantined: bool) -> list[ListedObject]:
         """Objects to read, in the run's order; the known ones are only counted."""
@@ -206,8 +203,21 @@ class _IngestRun:
         if is_empty and since is None and until is None and not may_be_empty:
             raise UsageError("; ".join(source.describe_empty() for source in self.sources.values()))
 
-    def read_objects(self, objects: list[ListedObject]) -> None:
-        """Run tasks over the objects and commit their results in order, a batch at a time."""
+    def read_objects(self, objects: list[ListedObject], scratch: Path) -> None:
+        """Run tasks over the objects and commit their results in order, a batch at a time.
+
+        Args:
+            objects: taken out of the list as they are read.
+            scratch: where workers keep the keys of what they write, until it is counted.
+        """
+        self.context = WorkerContext(
+            run_id=uuid.uuid4().hex,
+            sources=self.sources,
+            location=self.lake.location,
+            scratch=scratch,
+            caps=self.settings.caps,
+            compression_level=self.settings.ingest.compression_level,
+        )
         with self.timed("ledger"):
             contents = self.lake.known_contents([item.uri for item in objects]) if len(self.known) else {}
         retries = {uri: retry for (uri, _), retry in self.retries.items()}
@@ -284,29 +294,23 @@ class _IngestRun:
 
     def _begin_counting(self, results: Sequence[TaskResult] = ()) -> Counting:
         """Let workers count the new events of each date, as if these results were committed already."""
-        added = {day: [item.path for item in files] for day, files in self.tally.added.items()}
-        rows = {day: sum(item.rows for item in files) for day, files in self.tally.added.items()}
-        for item in (item for result in results for item in result.part.events):
-            day = item.partition["event_date"]
-            added.setdefault(day, []).append(item.path)
-            rows[day] = rows.get(day, 0) + item.rows
-        earlier = {day: self.before.get(day, []) for day in added}
-        asked = [
-            (sorted(paths), [path for path, _ in earlier[day]], rows[day] + sum(count for _, count in earlier[day]))
-            for day, paths in added.items()
-        ]
-        asked.sort(key=lambda item: (-item[2], item[0]))  # the longest first, so that workers end together
-        calls = [partial(count_new_events, self.lake.location, *paths, rows=count) for *paths, count in asked]
-        if sum(count for *_, count in asked) < _LOCAL_COUNT_ROWS:
-            return asked, list(calls)
-        return asked, [self.pool.call(call).result for call in calls]
+        keys = [*self.tally.keys, *(item for result in results for item in result.keys)]
+        calls = []
+        for day, added in _by_date(keys):
+            earlier = self.before.get(day.isoformat(), [])
+            rows = sum(item.rows for item in added) + sum(count for _, count in earlier)
+            paths = [item.path for item in added], [path for path, _ in earlier]
+            calls.append((rows, partial(count_new_events, self.lake.location, *paths, rows=rows)))
+        calls.sort(key=lambda item: -item[0])  # the longest first, so that workers end together
+        if sum(rows for rows, _ in calls) < _LOCAL_COUNT_ROWS:
+            return keys, [call for _, call in calls]
+        return keys, [self.pool.call(call).result for _, call in calls]
 
     def count_distinct(self) -> int:
         """Events of this run that the lake did not have before it, over the dates that it touched."""
         with self.timed(_COUNTING), self.stage(_COUNTING, len(self.tally.added), "dates"):
-            asked, answers = self._begin_counting() if self.counting is None else self.counting
-            committed = sorted(item.path for files in self.tally.added.values() for item in files)
-            if sorted(path for paths, *_ in asked for path in paths) != committed:  # a part of the last batch was not
+            counted, answers = self._begin_counting() if self.counting is None else self.counting
+            if sorted(counted) != sorted(self.tally.keys):  # a part of the last batch was not committed
                 _, answers = self._begin_counting()
             total = 0
             for answer in answers:
@@ -353,6 +357,11 @@ class _IngestRun:
             yield
         finally:
             self.progress.finish(name)
+
+
+def _by_date(keys: Sequence[KeyFile]) -> Iterator[tuple[date, list[KeyFile]]]:
+    for day, found in groupby(sorted(keys), key=lambda item: item.event_date):
+        yield day, list(found)
 
 
 def task_keys(task: ArchiveTask) -> list[tuple[str, str]]:

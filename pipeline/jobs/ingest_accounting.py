@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from pipeline.jobs.ingest_rows import is_unchanged
 from pipeline.jobs.ingest_tasks import RegionSpan, TaskResult
+from pipeline.lake.event_keys import KeyFile
 from pipeline.lake.parquet import FileAction
 
 LISTED_PROBLEMS = 1000
@@ -102,6 +103,7 @@ class Tally:
     failed: list[dict[str, Any]] = field(default_factory=list)
     verification: Counter[str] = field(default_factory=Counter)
     added: dict[str, list[FileAction]] = field(default_factory=dict)
+    keys: list[KeyFile] = field(default_factory=list)
     changed_dates: set[date] = field(default_factory=set)
     worker_seconds: Counter[str] = field(default_factory=Counter)
     _coverage: dict[tuple[str | None, str | None], list[Any]] = field(default_factory=dict)
@@ -113,6 +115,7 @@ class Tally:
         self.records.update(result.records)
         self.worker_seconds.update(result.seconds)
         self._peaks[result.pid] = max(result.peak_rss_bytes, self._peaks.get(result.pid, 0))
+        self.keys += result.keys
         for item in result.part.events:
             self.added.setdefault(item.partition["event_date"], []).append(item)
             self.changed_dates.add(date.fromisoformat(item.partition["event_date"]))
@@ -135,12 +138,14 @@ class Tally:
         return {"listed": self.listed, **counts}
 
     def record_counts(self, distinct: int) -> dict[str, int]:
-        """Counts of records, checked against the rows of the files that were committed."""
+        """Counts of records, checked against the rows of the files that were committed and the keys counted."""
         read, kept, quarantined = (self.records[name] for name in ("read", "kept", "quarantined"))
         rows = sum(item.rows for items in self.added.values() for item in items)
-        if read != kept + quarantined or rows != kept or not 0 <= distinct <= kept:
+        keys = sum(item.rows for item in self.keys)
+        if read != kept + quarantined or not rows == keys == kept or not 0 <= distinct <= kept:
             raise AssertionError(
-                f"{read} records read, {kept} kept in {rows} rows, {distinct} distinct, {quarantined} bad"
+                f"{read} records read, {kept} kept in {rows} rows with {keys} keys, {distinct} distinct, "
+                f"{quarantined} bad"
             )
         return {
             "read": read,

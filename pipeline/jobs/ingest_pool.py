@@ -255,4 +255,4 @@ def _fail(task: ArchiveTask) -> TaskResult:
             ),
         )
     part = BatchPart((), rows.ledger_table(), rows.quarantine_table())
-    return TaskResult(part, {"read": 0, "kept": 0, "quarantined": 0}, (), os.getpid(), 0, {})
+    return TaskResult(part, {"read": 0, "kept": 0, "quarantined": 0}, (), (), os.getpid(), 0, {})

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from pathlib import Path
 
 from pipeline.lake.batch import BatchPart
+from pipeline.lake.event_keys import KeyFile
 from pipeline.lake.layout import LakeLocation
 from pipeline.settings import Caps, IngestSettings
 from pipeline.source.objects import ListedObject, Source
@@ -27,11 +29,16 @@ class WorkerContext:
     Attributes:
         run_id: tells a worker whether the context that it holds is this run's.
         sources: SOURCE as normalised -> the source.
+        location: the lake.
+        scratch: a folder of this machine that is there as long as the run is.
+        caps: limits on what archives hold.
+        compression_level: zstd level of event files.
     """
 
     run_id: str
     sources: Mapping[str, Source]
     location: LakeLocation
+    scratch: Path
     caps: Caps
     compression_level: int
 
@@ -98,6 +105,7 @@ class TaskResult:
         part: files written and rows to commit.
         records: records read, kept and quarantined by this task.
         spans: its events per account and region.
+        keys: where the keys of its events are, until they are counted.
         pid: the worker's process.
         peak_rss_bytes: that process's peak of resident memory so far.
         seconds: step -> time spent.
@@ -106,6 +114,7 @@ class TaskResult:
     part: BatchPart
     records: Mapping[str, int]
     spans: tuple[RegionSpan, ...]
+    keys: tuple[KeyFile, ...]
     pid: int
     peak_rss_bytes: int
     seconds: Mapping[str, float]

@@ -40,7 +40,8 @@ from pipeline.jobs.ingest_opened import CHUNK_BYTES, CHUNK_ROWS, OpenedArchive, 
 from pipeline.jobs.ingest_rows import EXCERPT_BYTES, RETRIED, ArchiveOutcome, TaskRows, unchanged_outcome
 from pipeline.jobs.ingest_tasks import ArchiveTask, RegionSpan, Retry, TaskResult, WorkerContext
 from pipeline.lake.batch import BatchPart
-from pipeline.lake.event_files import write_event_files
+from pipeline.lake.event_files import sort_events, split_by_date, write_event_file
+from pipeline.lake.event_keys import KeyFile, write_keys
 from pipeline.lake.parquet import FileAction
 from pipeline.source.keys import ObjectKind
 from pipeline.source.objects import ListedObject
@@ -86,6 +87,8 @@ class _TaskReader:
         self.waiting: list[_Waiting] = []
         self.waiting_bytes = self.waiting_rows = 0
         self.files: list[FileAction] = []
+        self.keys: list[KeyFile] = []
+        self.chunk_count = 0
         self.name = hashlib.sha256()
         self.spans: dict[tuple[str, str | None], list[int]] = {}
         self.clock = StepClock()
@@ -118,7 +121,8 @@ class _TaskReader:
             RegionSpan(account, region, count, _instant(first), _instant(last))
             for (account, region), (count, first, last) in self.spans.items()
         ]
-        return TaskResult(part, records, tuple(spans), os.getpid(), peak_rss_bytes(), self.clock.seconds)
+        keys, peak = tuple(self.keys), peak_rss_bytes()
+        return TaskResult(part, records, tuple(spans), keys, os.getpid(), peak, self.clock.seconds)
 
     def _fetch(self) -> Iterator[tuple[ListedObject, bytes | SourceError | None]]:
         """Every object with its bytes, in order; ``None`` for one that its key already rules out."""
@@ -266,13 +270,22 @@ class _TaskReader:
         )
 
     def _write(self, table: pa.Table) -> None:
-        """Write a chunk; the file's name tells everything that was read up to here."""
-        stem = f"{self.name.hexdigest()[:32]}-{len(self.files):04d}"
+        """Write a chunk, a file an event date; the files' name tells everything that was read up to here."""
+        context, stem = self.context, f"{self.name.hexdigest()[:32]}-{self.chunk_count:04d}"
+        self.chunk_count += 1
         with self.clock.timed("write"):
             self._measure(table)
-            self.files += write_event_files(
-                table, self.context.location, file_stem=stem, compression_level=self.context.compression_level
-            )
+            for event_date, rows in split_by_date(sort_events(table)):
+                self.keys.append(write_keys(rows, event_date, context.scratch))
+                self.files.append(
+                    write_event_file(
+                        rows,
+                        event_date,
+                        context.location,
+                        file_stem=stem,
+                        compression_level=context.compression_level,
+                    )
+                )
 
     def _measure(self, table: pa.Table) -> None:
         """Count events per account and region: the material of the coverage statement."""

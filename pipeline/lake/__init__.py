@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pipeline.lake.batch import LEDGER_ROWS, QUARANTINE_ROWS, BatchPart, CommitResult
     from pipeline.lake.distinct import count_new_events
     from pipeline.lake.event_files import write_event_files
+    from pipeline.lake.event_keys import write_keys
     from pipeline.lake.lake import Lake, open_lake_tables
     from pipeline.lake.layout import LakeLocation, locate_lake
     from pipeline.lake.ledger import CHAIN_START, KnownVersions, find_chain_break, follows_chain
@@ -38,6 +39,7 @@ _HOMES = {
     "locate_lake": "layout",
     "open_lake_tables": "lake",
     "write_event_files": "event_files",
+    "write_keys": "event_keys",
 }
 __all__ = [
     "CHAIN_START",
@@ -57,6 +59,7 @@ __all__ = [
     "locate_lake",
     "open_lake_tables",
     "write_event_files",
+    "write_keys",
 ]
 
 

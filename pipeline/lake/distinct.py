@@ -1,7 +1,8 @@
 """How many of a run's events are new: exact, one event date at a time.
 
-What enters: files of this run and files that were there before, of one event date. What leaves: one number. This
-module must never hold more than one slice of a date's keys: a date larger than that is counted in several passes.
+What enters: the keys that a run kept, and event files that were there before, of one event date. What leaves: one
+number. This module must never hold more than one slice of a date's keys: a date larger than that is counted in several
+passes.
 
 Keys are told apart by a hash of their bytes; only those whose hash is not alone are compared as they are. A hash that
 somebody provokes to collide costs time, never the count.
@@ -10,7 +11,8 @@ somebody provokes to collide costs time, never the count.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -18,10 +20,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.lake.event_keys import KEY, encode_accounts, read_keys
 from pipeline.lake.layout import EVENTS, LakeLocation
 
 PASS_ROWS = 1_000_000
-_KEY = ["recipient_account_id", "event_id"]
 _WORD = 8
 _OFFSETS = (0, 8, 16, 24)
 """Where words of an id are read; with its last eight bytes they cover the 36 characters of a UUID."""
@@ -33,7 +35,7 @@ Hashes = npt.NDArray[np.uint64]
 
 
 class _Keys(NamedTuple):
-    """Rows of ``_KEY`` and a hash of each."""
+    """Rows of ``KEY`` and a hash of each."""
 
     table: pa.Table
     hashes: Hashes
@@ -41,7 +43,7 @@ class _Keys(NamedTuple):
     def filter(self, mask: npt.NDArray[np.bool_]) -> pa.Table:
         """The rows of a mask, with accounts as text: files differ in their dictionaries."""
         rows = self.table.filter(pa.array(mask)) if mask.any() else self.table.slice(0, 0)
-        return rows.cast(pa.schema([(name, pa.string()) for name in _KEY]))
+        return rows.cast(pa.schema([(name, pa.string()) for name in KEY]))
 
 
 def count_new_events(
@@ -51,8 +53,8 @@ def count_new_events(
 
     Args:
         location: the lake.
-        added: paths, relative to ``events``, of the files of one event date that a run wrote.
-        earlier: paths of the files that the date had before the run.
+        added: paths of the keys of one event date that a run kept (``write_keys``).
+        earlier: paths, relative to ``events``, of the files that the date had before the run.
         rows: rows of all these files together; decides the number of passes.
         pass_rows: keys to hold at once.
 
@@ -64,24 +66,20 @@ def count_new_events(
 
 
 def _count_slice(location: LakeLocation, added: Sequence[str], earlier: Sequence[str], number: int, passes: int) -> int:
-    fresh = _read_keys(location, added, number, passes)
-    known = _read_keys(location, earlier, number, passes)
+    fresh = _slice_keys(added, read_keys, number, passes)
+    known = _slice_keys(earlier, partial(_read_event_file, location), number, passes)
     is_doubtful = _is_repeated(fresh.hashes) | _is_among(fresh.hashes, known.hashes)
-    doubtful = fresh.filter(is_doubtful).group_by(_KEY, use_threads=False).aggregate([])
+    doubtful = fresh.filter(is_doubtful).group_by(KEY, use_threads=False).aggregate([])
     if doubtful.num_rows and known.table.num_rows:
         suspects = known.filter(_is_among(known.hashes, fresh.hashes[is_doubtful]))
-        doubtful = doubtful.join(suspects, keys=_KEY, join_type="left anti", use_threads=False)
+        doubtful = doubtful.join(suspects, keys=KEY, join_type="left anti", use_threads=False)
     return int(np.count_nonzero(~is_doubtful)) + int(doubtful.num_rows)
 
 
-def _read_keys(location: LakeLocation, paths: Sequence[str], number: int, passes: int) -> _Keys:
-    filesystem = location.open_filesystem()
+def _slice_keys(paths: Sequence[str], read: Callable[[str], pa.Table], number: int, passes: int) -> _Keys:
     tables, hashes = [], []
     for path in paths:
-        # Few accounts: read as the dictionary that they are in the file.
-        source = f"{EVENTS}/{path}"
-        with pq.ParquetFile(source, filesystem=filesystem, read_dictionary=_KEY[:1]) as file:
-            table = file.read(columns=_KEY, use_threads=False)
+        table = read(path)
         made = _hash_keys(table)
         if passes > 1:
             is_here = made % np.uint64(passes) == number
@@ -90,8 +88,14 @@ def _read_keys(location: LakeLocation, paths: Sequence[str], number: int, passes
         hashes.append(made)
     if not tables:
         none = pa.array([], pa.string())
-        return _Keys(pa.table([none, none], names=_KEY), np.empty(0, dtype=np.uint64))
+        return _Keys(pa.table([none, none], names=KEY), np.empty(0, dtype=np.uint64))
     return _Keys(pa.concat_tables(tables), np.concatenate(hashes))
+
+
+def _read_event_file(location: LakeLocation, path: str) -> pa.Table:
+    # Few accounts: read as the dictionary that they are in the file.
+    with pq.ParquetFile(f"{EVENTS}/{path}", filesystem=location.open_filesystem(), read_dictionary=KEY[:1]) as file:
+        return encode_accounts(file.read(columns=KEY, use_threads=False))
 
 
 def _hash_keys(table: pa.Table) -> Hashes:

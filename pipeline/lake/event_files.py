@@ -58,15 +58,25 @@ def write_event_files(
     Raises:
         LakeError: the disk is full, or the store refused.
     """
-    actions = []
-    for event_date, rows in split_by_date(sort_events(table)):
-        day = event_date.isoformat()
-        path = f"event_date={day}/{file_stem}.parquet"
-        data = encode_event_file(rows, compression_level=compression_level)
-        location.write_file(f"{EVENTS_FOLDER}/{path}", data)
-        stats = render_stats(rows, ["event_time"])
-        actions.append(FileAction(path, data.size, {"event_date": day}, rows.num_rows, stats))
-    return actions
+    return [
+        write_event_file(rows, event_date, location, file_stem=file_stem, compression_level=compression_level)
+        for event_date, rows in split_by_date(sort_events(table))
+    ]
+
+
+def write_event_file(
+    rows: pa.Table, event_date: date, location: LakeLocation, *, file_stem: str, compression_level: int = 1
+) -> FileAction:
+    """Write one event date's rows, which are sorted.
+
+    Raises:
+        LakeError: the disk is full, or the store refused.
+    """
+    day = event_date.isoformat()
+    path = f"event_date={day}/{file_stem}.parquet"
+    data = encode_event_file(rows, compression_level=compression_level)
+    location.write_file(f"{EVENTS_FOLDER}/{path}", data)
+    return FileAction(path, data.size, {"event_date": day}, rows.num_rows, render_stats(rows, ["event_time"]))
 
 
 def sort_events(table: pa.Table) -> pa.Table:

@@ -60,7 +60,9 @@ def make_pool(
     listed = list(source.list_objects())
     tasks = [ArchiveTask(tuple(listed[start : start + 3])) for start in (0, 3, 6)]
     location = locate_lake(folder.parent / "lake")
-    context = WorkerContext("run", {source.uri: source}, location, Caps(), 1)  # type: ignore[dict-item]
+    scratch = folder.parent / "scratch"
+    scratch.mkdir()
+    context = WorkerContext("run", {source.uri: source}, location, scratch, Caps(), 1)  # type: ignore[dict-item]
     return WorkerPool(2, executor), partial(run_task, context), tasks
 
 

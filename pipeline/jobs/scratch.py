@@ -1,0 +1,45 @@
+"""Room on disk for what a job needs only while it runs.
+
+What enters: an open lake. What leaves: an empty folder, removed afterwards. This module must never touch what belongs
+to the lake, or to a job that may be running.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.lake import Lake
+
+SCRATCH = "_scratch"
+STALE_SECONDS = 24 * 3600
+
+
+@contextmanager
+def open_scratch(lake: Lake, job: str) -> Iterator[Path]:
+    """Yield an empty folder, on the lake's own disk where it has one, and remove it afterwards.
+
+    What a killed job left behind a day ago goes too.
+
+    Args:
+        lake: on disk, or on S3.
+        job: beginning of the folder's name.
+    """
+    if lake.location.is_remote:
+        with tempfile.TemporaryDirectory(prefix=f"policytrail-{job}-") as temporary:
+            yield Path(temporary)
+        return
+    parent = Path(lake.location.root) / SCRATCH
+    parent.mkdir(exist_ok=True)
+    for old in parent.glob("*-*"):
+        if old.is_dir() and time.time() - old.stat().st_mtime > STALE_SECONDS:
+            shutil.rmtree(old, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{job}-", dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
