@@ -254,6 +254,7 @@ class _IngestRun:
             batch = [(task, self._verify(result)) for task, result in batch]
         with self.timed("commit"):
             outcome = self.lake.commit_batch([result.part for _, result in batch])
+        self.tally.add_files(outcome.events)
         for index in outcome.committed:
             self.tally.add(batch[index][1])
         if outcome.batch_number is not None:
@@ -308,7 +309,7 @@ class _IngestRun:
 
     def count_distinct(self) -> int:
         """Events of this run that the lake did not have before it, over the dates that it touched."""
-        with self.timed(_COUNTING), self.stage(_COUNTING, len(self.tally.added), "dates"):
+        with self.timed(_COUNTING), self.stage(_COUNTING, len(self.tally.changed_dates), "dates"):
             counted, answers = self._begin_counting() if self.counting is None else self.counting
             if sorted(counted) != sorted(self.tally.keys):  # a part of the last batch was not committed
                 _, answers = self._begin_counting()

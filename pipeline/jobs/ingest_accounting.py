@@ -102,7 +102,7 @@ class Tally:
     quarantine_total: int = 0
     failed: list[dict[str, Any]] = field(default_factory=list)
     verification: Counter[str] = field(default_factory=Counter)
-    added: dict[str, list[FileAction]] = field(default_factory=dict)
+    rows_written: int = 0
     keys: list[KeyFile] = field(default_factory=list)
     changed_dates: set[date] = field(default_factory=set)
     worker_seconds: Counter[str] = field(default_factory=Counter)
@@ -116,14 +116,16 @@ class Tally:
         self.worker_seconds.update(result.seconds)
         self._peaks[result.pid] = max(result.peak_rss_bytes, self._peaks.get(result.pid, 0))
         self.keys += result.keys
-        for item in result.part.events:
-            self.added.setdefault(item.partition["event_date"], []).append(item)
-            self.changed_dates.add(date.fromisoformat(item.partition["event_date"]))
+        self.changed_dates.update(item.event_date for item in result.keys)
         self._add_archives(result)
         self._add_quarantine(result)
         for span in result.spans:
             key = (span.account_id, span.region)
             self._regions[key] = _join_spans(self._regions.get(key), span)
+
+    def add_files(self, files: Sequence[FileAction]) -> None:
+        """Count the rows of event files that were committed."""
+        self.rows_written += sum(item.rows for item in files)
 
     def worker_peak(self, workers: int) -> int:
         """Resident memory of the largest workers that can have lived at once."""
@@ -140,11 +142,10 @@ class Tally:
     def record_counts(self, distinct: int) -> dict[str, int]:
         """Counts of records, checked against the rows of the files that were committed and the keys counted."""
         read, kept, quarantined = (self.records[name] for name in ("read", "kept", "quarantined"))
-        rows = sum(item.rows for items in self.added.values() for item in items)
         keys = sum(item.rows for item in self.keys)
-        if read != kept + quarantined or not rows == keys == kept or not 0 <= distinct <= kept:
+        if read != kept + quarantined or not self.rows_written == keys == kept or not 0 <= distinct <= kept:
             raise AssertionError(
-                f"{read} records read, {kept} kept in {rows} rows with {keys} keys, {distinct} distinct, "
+                f"{read} records read, {kept} kept in {self.rows_written} rows with {keys} keys, {distinct} distinct, "
                 f"{quarantined} bad"
             )
         return {

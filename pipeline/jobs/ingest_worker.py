@@ -12,6 +12,7 @@ import resource
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -43,12 +44,12 @@ from pipeline.lake.batch import BatchPart
 from pipeline.lake.event_files import sort_events, split_by_date, write_event_file
 from pipeline.lake.event_keys import KeyFile, write_keys
 from pipeline.lake.parquet import FileAction
+from pipeline.lake.stray_events import StrayEvents
 from pipeline.source.keys import ObjectKind
 from pipeline.source.objects import ListedObject
 
 OPENED_BYTES = 1024 * 1024
 """Inflated bytes whose records are found at once: the same calls for a hundred small archives as for a large one."""
-
 
 _Waiting = tuple[OpenedArchive, ArchiveRecords]
 _WHOLE = Retry()
@@ -87,6 +88,7 @@ class _TaskReader:
         self.waiting: list[_Waiting] = []
         self.waiting_bytes = self.waiting_rows = 0
         self.files: list[FileAction] = []
+        self.strays = StrayEvents()
         self.keys: list[KeyFile] = []
         self.chunk_count = 0
         self.name = hashlib.sha256()
@@ -116,7 +118,8 @@ class _TaskReader:
                 if listed.uri in self.task.retries and outcome.outcome not in ("quarantined", "failed"):
                     outcome = replace(outcome, reason=RETRIED)
                 self.rows.add_archive(listed, outcome)
-            part = BatchPart(tuple(self.files), self.rows.ledger_table(), self.rows.quarantine_table())
+            tables = self.rows.ledger_table(), self.rows.quarantine_table()
+            part = BatchPart(tuple(self.files), *tables, strays=self.strays.finish())
         spans = [
             RegionSpan(account, region, count, _instant(first), _instant(last))
             for (account, region), (count, first, last) in self.spans.items()
@@ -270,22 +273,17 @@ class _TaskReader:
         )
 
     def _write(self, table: pa.Table) -> None:
-        """Write a chunk, a file an event date; the files' name tells everything that was read up to here."""
+        """Write a chunk, a file for each event date that has many rows; its name tells all that was read up to here."""
         context, stem = self.context, f"{self.name.hexdigest()[:32]}-{self.chunk_count:04d}"
         self.chunk_count += 1
+        level = context.compression_level
+        write = partial(write_event_file, location=context.location, file_stem=stem, compression_level=level)
         with self.clock.timed("write"):
             self._measure(table)
             for event_date, rows in split_by_date(sort_events(table)):
                 self.keys.append(write_keys(rows, event_date, context.scratch))
-                self.files.append(
-                    write_event_file(
-                        rows,
-                        event_date,
-                        context.location,
-                        file_stem=stem,
-                        compression_level=context.compression_level,
-                    )
-                )
+                if not self.strays.take(rows, table.num_rows):
+                    self.files.append(write(rows, event_date))
 
     def _measure(self, table: pa.Table) -> None:
         """Count events per account and region: the material of the coverage statement."""

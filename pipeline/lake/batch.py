@@ -27,14 +27,16 @@ class BatchPart:
     """What one task read: committed or dropped as a whole.
 
     Attributes:
-        events: files that ``write_event_files`` wrote.
+        events: files that ``write_event_file`` wrote.
         ledger: its archives, schema LEDGER_ROWS.
         quarantine: schema QUARANTINE_ROWS.
+        strays: events that no file has yet (stray_events.py); the commit writes those of all its parts.
     """
 
     events: tuple[FileAction, ...]
     ledger: pa.Table
     quarantine: pa.Table
+    strays: pa.Buffer | None = None
 
     def archive_versions(self) -> list[tuple[str, str]]:
         """The (uri, version) pairs of its archives."""
@@ -50,8 +52,10 @@ class CommitResult:
         batch_number: the new batch, or ``None`` where every part was dropped.
         committed: positions of the parts that the batch holds.
         dropped: positions of the parts of which another run has committed an archive meanwhile.
+        events: every event file of the batch.
     """
 
     batch_number: int | None
     committed: tuple[int, ...]
     dropped: tuple[int, ...]
+    events: tuple[FileAction, ...] = ()

@@ -1,8 +1,8 @@
 """Committing a batch exactly once, with any number of runs on one lake.
 
-What enters: the parts of a batch, their Parquet files already written. What leaves: one more batch on ``events``,
-``archives`` and ``quarantine``, or the parts that another run has committed meanwhile. This module must never make a
-row visible that no plan names, and never change a plan that exists.
+What enters: the parts of a batch, most of their Parquet files already written. What leaves: one more batch on
+``events``, ``archives`` and ``quarantine``, or the parts that another run has committed meanwhile. This module must
+never make a row visible that no plan names, and never change a plan that exists.
 
 The protocol. n is the number of ``events``; every step is repeatable, and any run completes a plan that it finds.
 
@@ -11,7 +11,8 @@ The protocol. n is the number of ``events``; every step is repeatable, and any r
 2. Complete plan p: on each of ``events``, ``archives``, ``quarantine`` that is behind, commit the plan's files as
    transaction p on the very object whose number was read.
 3. Drop the parts that the ledger has meanwhile.
-4. Write ledger and quarantine files, then create plan n+1 if it is absent. Who loses begins again at 1.
+4. Write the parts' stray events, ledger and quarantine files, then create plan n+1 if it is absent. Who loses begins
+   again at 1: which parts are left decides what the files of stray events hold, and their names.
 5. Complete plan n+1 as in 2.
 
 A crash before 4 leaves files that nothing names; after it, a plan that the next run completes. A stale run cannot
@@ -36,6 +37,7 @@ from pipeline.lake.ledger import KNOWN_COLUMNS, KnownVersions, number_rows
 from pipeline.lake.parquet import FileAction, encode_parquet, render_stats
 from pipeline.lake.plans import FIRST_CHAIN, Plan, create_plan, load_plans, read_plan
 from pipeline.lake.snapshot import open_table_dataset
+from pipeline.lake.stray_events import write_stray_events
 from pipeline.lake.tables import advance, load_table, read_number
 from pipeline.schema import ARCHIVES as ARCHIVES_SCHEMA
 from pipeline.schema import QUARANTINE as QUARANTINE_SCHEMA
@@ -100,7 +102,7 @@ class Committer:
             self.on_step("plan_created")
             self._complete(plan)
             self.seen = plan.number
-            return CommitResult(plan.number, kept, dropped)
+            return CommitResult(plan.number, kept, dropped, tuple(plan.files[EVENTS]))
         raise LakeError(
             f"other runs won {_MAX_ATTEMPTS} races in a row for {self.location.root}", hint="run fewer at once"
         )
@@ -157,8 +159,10 @@ class Committer:
 
     def _prepare(self, parts: Sequence[BatchPart], number: int, chain: str) -> Plan:
         rows, chain = number_rows(pa.concat_tables([part.ledger for part in parts]), number, chain)
+        left = [part.strays for part in parts if part.strays is not None]
+        strays = write_stray_events(left, self.location, batch_number=number)
         files = {
-            EVENTS: tuple(item for part in parts for item in part.events),
+            EVENTS: (*(item for part in parts for item in part.events), *strays),
             ARCHIVES: (self._write_rows(ARCHIVES, rows, number),),
         }
         bad = pa.concat_tables([part.quarantine for part in parts], promote_options="permissive")

@@ -37,8 +37,11 @@ DICTIONARY_COLUMNS = [
 _LENGTHS_APART = ["event_id", "request_id", "record_sha256", "request_parameters"]
 _STATISTICS_COLUMNS = ["event_time", "event_id", "recipient_account_id", "event_name", "event_source", "archive_uri"]
 _FILE_FIELDS = [field for field in EVENTS if field.name != "event_date"]
+_FILE_COLUMNS = [field.name for field in _FILE_FIELDS]
+_REQUIRED_COLUMNS = [field.name for field in _FILE_FIELDS if not field.nullable]
 _EPOCH = date(1970, 1, 1)
-_FEW_ROWS = 1_000
+FEW_ROWS = 1_000
+"""Up to so many rows of a date that is not most of a chunk's have each value beside them, not in dictionaries."""
 
 
 def write_event_files(
@@ -72,9 +75,20 @@ def write_event_file(
     Raises:
         LakeError: the disk is full, or the store refused.
     """
+    data = encode_event_file(rows, compression_level=compression_level)
+    return store_event_file(data, rows, event_date, location, file_stem=file_stem)
+
+
+def store_event_file(
+    data: pa.Buffer, rows: pa.Table, event_date: date, location: LakeLocation, *, file_stem: str
+) -> FileAction:
+    """Put the encoded rows of one event date in their place.
+
+    Raises:
+        LakeError: the disk is full, or the store refused.
+    """
     day = event_date.isoformat()
     path = f"event_date={day}/{file_stem}.parquet"
-    data = encode_event_file(rows, compression_level=compression_level)
     location.write_file(f"{EVENTS_FOLDER}/{path}", data)
     return FileAction(path, data.size, {"event_date": day}, rows.num_rows, render_stats(rows, ["event_time"]))
 
@@ -127,18 +141,20 @@ def encode_event_file(rows: pa.Table, *, compression_level: int = 1) -> pa.Buffe
 
 def _fit_columns(rows: pa.Table) -> pa.Table:
     """The columns of EVENTS but the partition, required where the schema says so: every file has one schema."""
-    fields = []
-    for wanted in _FILE_FIELDS:
-        column = rows.column(wanted.name)
-        if not wanted.nullable and column.null_count:
-            raise AssertionError(f"{column.null_count} rows without {wanted.name}")
-        fields.append(pa.field(wanted.name, column.type, nullable=wanted.nullable))
-    return pa.table([rows.column(field.name) for field in fields], schema=pa.schema(fields))
+    rows = rows.select(_FILE_COLUMNS)
+    for name in _REQUIRED_COLUMNS:
+        if rows.column(name).null_count:
+            raise AssertionError(f"{rows.column(name).null_count} rows without {name}")
+    fields = [
+        field if wanted.nullable else field.with_nullable(False)
+        for field, wanted in zip(rows.schema, _FILE_FIELDS, strict=True)
+    ]
+    return pa.Table.from_arrays(rows.columns, schema=pa.schema(fields))
 
 
 def _shed_values(rows: pa.Table) -> pa.Table:
     """The same rows without values of their dictionaries that none of them has."""
-    return _decode(rows) if rows.num_rows <= _FEW_ROWS else _compact(rows)
+    return _decode(rows) if rows.num_rows <= FEW_ROWS else _compact(rows)
 
 
 def _decode(rows: pa.Table) -> pa.Table:

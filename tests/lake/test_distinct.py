@@ -40,8 +40,8 @@ def count(added: Sequence[Rows], earlier: Sequence[Rows], pass_rows: int) -> int
 def test_new_events_are_counted_as_sets_are(added: list[list[int]], earlier: list[list[int]], pass_rows: int) -> None:
     """Whatever the files and the size of a pass: the count is that of the set difference."""
     fresh = {number for ids in added for number in ids} - {number for ids in earlier for number in ids}
-    found = count(*([[event(number) for number in ids] for ids in files] for files in (added, earlier)), pass_rows)
-    assert found == len(fresh)
+    new, known = ([[event(number) for number in ids] for ids in files] for files in (added, earlier))
+    assert count(new, known, pass_rows) == len(fresh)
 
 
 # Ids of a few characters, of a word and of more; words and tails repeat, so that hashes meet as well as keys.
@@ -55,8 +55,8 @@ def test_keys_of_any_text_are_told_apart(
     added: list[tuple[str, str]], earlier: list[tuple[str, str]], pass_rows: int
 ) -> None:
     """Empty ids, ids shorter than a word, ids that begin and end alike: an id is the attacker's to choose."""
-    files = (
+    new, known = (
         [{**event(0), "recipient_account_id": account, "event_id": text} for account, text in wanted]
         for wanted in (added, earlier)
     )
-    assert count(*([rows] for rows in files), pass_rows) == len(set(added) - set(earlier))
+    assert count([new], [known], pass_rows) == len(set(added) - set(earlier))
