@@ -6,7 +6,7 @@ never treat a row of the exact path otherwise than one of the compiled path: bot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -327,5 +327,8 @@ def _join_subject(providers: pa.Array, names: pa.Array) -> pa.Array:
         return names  # in nearly every batch
     import pyarrow.compute as pc
 
-    joined: Callable[..., pa.Array] = pc.binary_join_element_wise
-    return joined(pc.fill_null(providers, ""), names, "|")
+    filled = np.flatnonzero(names.is_valid().to_numpy(zero_copy_only=False))  # few: the others need no copy
+    joined = pc.binary_join_element_wise(pc.fill_null(providers.take(filled), ""), names.take(filled), "|")
+    places = np.zeros(len(names), dtype=np.int32)
+    places[filled] = np.arange(len(filled))
+    return joined.take(pa.array(places, mask=names.is_null().to_numpy(zero_copy_only=False)))

@@ -23,7 +23,7 @@ from pipeline.flatten.members import (
 )
 from pipeline.flatten.promotions import rules_for
 from pipeline.flatten.redaction import redact_tokens
-from pipeline.flatten.session_ids import name_session
+from pipeline.flatten.session_ids import Caller, name_session
 from pipeline.flatten.times import EARLIEST_PLAUSIBLE, MICROSECONDS, parse_time
 from pipeline.schema import EVENTS
 
@@ -92,7 +92,7 @@ class _RecordReader:
         row["unknown_members"] = self._unknown_members()
         row["record_sha256"] = hashlib.sha256(self._raw).hexdigest()
         self._read_keys(key_account_id)
-        row["session_id"] = name_session(row, row["shared_event_id"])
+        row["session_id"] = name_session(Caller(**{name: row[name] for name in Caller._fields}), row["shared_event_id"])
         row["parse_flags"] = sorted(self._flags)
         if self._flags:
             row["raw_record"] = redact_tokens(self._text)

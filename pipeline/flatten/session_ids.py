@@ -8,33 +8,37 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-CALLER_COLUMNS = (
-    "recipient_account_id",
-    "user_identity_account_id",
-    "user_identity_principal_id",
-    "user_identity_arn",
-    "user_identity_invoked_by",
-    "user_identity_user_name",
-    "user_identity_type",
-    "user_identity_access_key_id",
-    "session_creation_at",
-)
+
+class Caller(NamedTuple):
+    """What tells callers apart, by column of EVENTS; the start in microseconds since 1970."""
+
+    recipient_account_id: str | None
+    user_identity_account_id: str | None
+    user_identity_principal_id: str | None
+    user_identity_arn: str | None
+    user_identity_invoked_by: str | None
+    user_identity_user_name: str | None
+    user_identity_type: str | None
+    user_identity_access_key_id: str | None
+    session_creation_at: int | None
+
+
 _ID_BYTES = 10
 _LONG_LIVED = "AKIA"
 _OTHER_ACCOUNT = "AWSAccount"
 
 
-def name_session(caller: Mapping[str, Any], shared_event_id: str | None) -> str:
+def name_session(caller: Caller, shared_event_id: str | None) -> str:
     """Id of one caller's session: 20 hex digits over its account, principal, start and access key.
 
     Args:
-        caller: values of ``CALLER_COLUMNS``; ``session_creation_at`` in microseconds since 1970.
+        caller: who called, as the record has it.
         shared_event_id: tells apart calls from another account, whose records carry neither key nor start.
 
     Returns:
@@ -44,20 +48,20 @@ def name_session(caller: Mapping[str, Any], shared_event_id: str | None) -> str:
     Source:
         AWS CloudTrail user guide, "CloudTrail userIdentity element".
     """
-    key, start = caller["user_identity_access_key_id"], caller["session_creation_at"]
+    key, start = caller.user_identity_access_key_id, caller.session_creation_at
     principal = (
-        caller["user_identity_principal_id"]
-        or caller["user_identity_arn"]
-        or caller["user_identity_invoked_by"]
-        or caller["user_identity_user_name"]
-        or caller["user_identity_type"]
+        caller.user_identity_principal_id
+        or caller.user_identity_arn
+        or caller.user_identity_invoked_by
+        or caller.user_identity_user_name
+        or caller.user_identity_type
         or ""
     )
     is_long_lived = key is not None and key.startswith(_LONG_LIVED)
-    if key is None and caller["user_identity_type"] == _OTHER_ACCOUNT:
+    if key is None and caller.user_identity_type == _OTHER_ACCOUNT:
         key = shared_event_id
     parts = (
-        caller["user_identity_account_id"] or caller["recipient_account_id"] or "",
+        caller.user_identity_account_id or caller.recipient_account_id or "",
         principal,
         "" if is_long_lived or start is None else str(start),
         key or "",
@@ -69,8 +73,8 @@ def session_column(made: Mapping[str, pa.Array], callers: npt.NDArray[np.int64])
     """Name the session of each row.
 
     Args:
-        made: at least ``CALLER_COLUMNS`` and ``shared_event_id``, as many rows as ``callers``.
-        callers: equal numbers for rows whose ``CALLER_COLUMNS`` are equal.
+        made: at least the columns of ``Caller`` and ``shared_event_id``, as many rows as ``callers``.
+        callers: equal numbers for rows of equal callers.
 
     Returns:
         ``dictionary<int32, string>`` without nulls.
@@ -79,15 +83,18 @@ def session_column(made: Mapping[str, pa.Array], callers: npt.NDArray[np.int64])
     count = int(numbers.max()) + 1 if len(numbers) else 0
     first = np.empty(count, dtype=np.int64)
     first[numbers[::-1]] = np.arange(len(numbers) - 1, -1, -1)
-    distinct = {name: _values(made[name], first) for name in CALLER_COLUMNS}
-    rows = [dict(zip(distinct, values, strict=True)) for values in zip(*distinct.values(), strict=True)]
-    names = [name_session(row, None) for row in rows]
+    distinct = [
+        Caller(*values) for values in zip(*(_values(made[name], first) for name in Caller._fields), strict=True)
+    ]
+    names = [name_session(caller, None) for caller in distinct]
     codes = numbers.astype(np.int32)
-    foreign = [row["user_identity_type"] == _OTHER_ACCOUNT and not row["user_identity_access_key_id"] for row in rows]
+    foreign = [
+        caller.user_identity_type == _OTHER_ACCOUNT and not caller.user_identity_access_key_id for caller in distinct
+    ]
     places = np.flatnonzero(np.array(foreign, dtype=np.bool_)[numbers])
     for place, shared in zip(places.tolist(), _values(made["shared_event_id"], places), strict=True):
         if shared is not None:
-            names.append(name_session(rows[codes[place]], shared))
+            names.append(name_session(distinct[codes[place]], shared))
             codes[place] = len(names) - 1
     dictionary = pa.array(names, type=pa.string()).dictionary_encode()
     local = dictionary.indices.to_numpy(zero_copy_only=False).astype(np.int32)

@@ -8,7 +8,7 @@ import pytest
 from pipeline.archive import split_records
 from pipeline.flatten import ArchiveRef, flatten_archive
 from pipeline.flatten.members import KNOWN_MEMBERS
-from pipeline.flatten.session_ids import CALLER_COLUMNS, name_session
+from pipeline.flatten.session_ids import Caller, name_session
 from pipeline.schema import EVENTS
 from pipeline.settings import Caps
 from tests.archive.hostile import document
@@ -44,7 +44,8 @@ def test_each_version_and_identity_becomes_its_whole_row(record: dict[str, Any],
     if expected.get("event_id") is ...:
         expected = expected | {"event_id": f"sha256:{digest}"}
     row = _flatten(record)
-    session = {"session_id": name_session(dict.fromkeys(CALLER_COLUMNS) | _stamped(row), row.get("shared_event_id"))}
+    caller = Caller(**{name: _stamped(row).get(name) for name in Caller._fields})
+    session = {"session_id": name_session(caller, row.get("shared_event_id"))}
     assert row == expected | provenance | session
 
 
