@@ -237,7 +237,8 @@ class _IngestRun:
                 again += self._commit(batch)
                 batch = []
         if batch:
-            self.counting = self._begin_counting([result for _, result in batch])  # workers are idle from now on
+            self.counting = self._begin_counting([result for _, result in batch])
+            self.pool.release()  # there is nothing else for them, but where another run was ahead
             again += self._commit(batch)
         return again
 

@@ -68,6 +68,7 @@ class Committer:
     on_step: Callable[[str], None] = field(default=lambda step: None)
     seen: int = 0
     _foreign: KnownVersions = field(default_factory=KnownVersions)
+    _complete_number: int = 0
     _writer: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def complete(self) -> int:
@@ -120,9 +121,12 @@ class Committer:
         return plan.number, plan.chain_sha256, plans
 
     def _complete(self, plan: Plan) -> None:
+        if plan.number == self._complete_number:
+            return  # by this run itself: what is complete stays so
         for name in (EVENTS, ARCHIVES, QUARANTINE):
             self._complete_table(name, plan)
             self.on_step(f"{name}_committed")
+        self._complete_number = plan.number
 
     def _complete_table(self, name: str, plan: Plan) -> None:
         for _ in range(_MAX_ATTEMPTS):
