@@ -64,13 +64,15 @@ def audit_grain(connection: duckdb.DuckDBPyConnection, model: Model, relation: s
     keys = ", ".join(model.header.grain)
     shown = ", ".join(f"{key}::varchar" for key in model.header.grain)
     nulls = " or ".join(f"{key} is null" for key in model.header.grain)
-    # Eight bytes a row settle it nearly always; only where two hashes agree are the keys themselves compared.
-    ((count, hash_count, null_count),) = connection.execute(
-        f"select count(*), count(distinct hash({keys})), count(*) filter ({nulls})"  # noqa: S608 - names from headers
-        f" from {relation} where {where}"
-    ).fetchall()
-    if count == hash_count and not null_count:
-        return int(count)
+    # Eight bytes a row settle it nearly always, sorted rather than counted apart, which costs DuckDB as much as reading
+    # them; only where two hashes agree are the keys themselves compared.
+    found = connection.execute(
+        f"select hash({keys}) as key_hash, {nulls} as is_null from {relation} where {where}"  # noqa: S608 - from headers
+    ).fetchnumpy()
+    hashes = found["key_hash"]
+    hashes.sort()
+    if not found["is_null"].any() and not (hashes[1:] == hashes[:-1]).any():
+        return len(hashes)
     rows = connection.execute(
         f"select {shown}, count(*) from {relation} where {where} group by {keys}"  # noqa: S608 - names from headers
         f" having count(*) > 1 or {nulls} order by all limit 1"
@@ -78,7 +80,7 @@ def audit_grain(connection: duckdb.DuckDBPyConnection, model: Model, relation: s
     for row in rows:
         key = dict(zip(model.header.grain, row[:-1], strict=True))
         raise _error(model, f"its grain is not unique or null: {row[-1]} row(s) for {key!r}")
-    return int(count)
+    return len(hashes)
 
 
 def load_audits(folder: Path) -> Mapping[str, tuple[str, Path]]:

@@ -221,12 +221,13 @@ class Build:
         except duckdb.Error as error:
             self._blame_header(model)
             raise self._error(model, str(error)) from error
-        self.columns[model.name] = tuple(self.here.table(model.name).columns)
+        if model.name not in self.columns:
+            self.columns[model.name] = tuple(self.here.table(model.name).columns)
         self.stored[model.name] = header.stored
 
     def _build_view(self, model: Model, change: Change, digest: str) -> None:
         self.here.execute(f"create view {model.name} as {model.sql}")
-        columns = self.here.table(model.name).columns
+        columns = self.columns[model.name] = tuple(self.here.table(model.name).columns)
         self._audit_columns(model, columns)
         dated = "event_date" in columns
         self.changes[model.name] = change if dated or not change else EVERYTHING
@@ -262,7 +263,7 @@ class Build:
         if before is None:
             self._store_first(name, rows, digest)
             return
-        prints = fingerprint_rows(self.here, name)
+        prints = fingerprint_rows(self.here, name, is_dated="event_date" in self.columns[name])
         old = before.fingerprints
         self.states[name] = ModelState(digest, self.lake.batch_number, prints)
         differing = {key for key in set(prints) | set(old) if prints.get(key) != old.get(key)}
@@ -279,8 +280,11 @@ class Build:
     def _store_first(self, name: str, rows: int, digest: str) -> None:
         """Write a relation that was never built: what it is compared by next time, the writer works out."""
 
+        is_dated = "event_date" in self.columns[name]
+
         def note(cursor: duckdb.DuckDBPyConnection) -> None:
-            self.states[name] = ModelState(digest, self.lake.batch_number, fingerprint_rows(cursor, name))
+            prints = fingerprint_rows(cursor, name, is_dated=is_dated)
+            self.states[name] = ModelState(digest, self.lake.batch_number, prints)
 
         self.changes[name] = EVERYTHING
         self.result.written[name] = rows
@@ -352,8 +356,9 @@ class Build:
     def _audit_table(self, model: Model, table: str) -> int:
         """Check what was made against the header; returns its number of rows."""
         made = self.here.table(table)
-        self._audit_columns(model, made.columns)
-        audit_types(model, dict(zip(made.columns, map(str, made.types), strict=True)))
+        columns = self.columns[model.name] = tuple(made.columns)
+        self._audit_columns(model, columns)
+        audit_types(model, dict(zip(columns, map(str, made.types), strict=True)))
         return audit_grain(self.here, model, table)
 
     def _blame_header(self, model: Model) -> None:
