@@ -73,7 +73,10 @@ events as (
     select
         event_date, recipient_account_id, event_id, event_time, event_name, archive_uri, archive_version, record_index
     from stg_events
-    where (event_date, event_id) in (select event_date, event_id from ranked)
+    where
+        -- Asked as a question, so that the events are never what is held in memory; the dates spare files.
+        ((event_date, event_id) in (select event_date, event_id from ranked)) is true
+        and event_date in (select distinct event_date from ranked)
 )
 
 select

@@ -2,7 +2,7 @@
 -- purpose: The calls that show what a finding's grants were used for, one by one, the first hundred of each finding.
 -- grain:   one row per (own_finding_id, use_account_id, use_event_id)
 -- order:   own_finding_id, used_at, use_account_id, use_event_id
--- inputs:  int_finding_members, int_grant_uses, int_author_actions, int_author_sessions, stg_events
+-- inputs:  int_finding_members, int_grant_uses, int_author_actions, int_author_sessions, int_session_days, stg_events
 -- params:  $lookback_days
 -- stored:  full
 -- columns: use_account_id  account that recorded the call
@@ -46,8 +46,14 @@ calls as (
     from stg_events
     where
         is_success and addendum is null
-        and event_date in (select unnest(generate_series(min(use_date), max(use_date) + 1, interval '1 day'))::date from uses)
-        and session_id in (select session_id from uses)
+        -- Only files of the days on which these sessions did anything are read.
+        and event_date in (
+            select event_date from int_session_days
+            where
+                session_id in (select session_id from uses)
+                and event_date between (select min(use_date) from uses) and (select max(use_date) + 1 from uses)
+        )
+        and (session_id in (select session_id from uses)) is true
 ),
 
 sessions as (

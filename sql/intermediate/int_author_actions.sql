@@ -26,7 +26,7 @@ with events as (
         event_date, recipient_account_id, session_id, event_source, event_name, event_time, is_success, is_denied,
         source_ip_address, user_agent, user_identity_type, user_identity_invoked_by, addendum, event_id,
         -- One number orders a session's events: the time, then a hash of the id as the tie-break.
-        (epoch_us(event_time)::uhugeint << 64) | hash(event_id)::uhugeint as place
+        (epoch_us(event_time)::hugeint << 64) | hash(event_id)::hugeint as place
     from stg_events
 ),
 
@@ -130,16 +130,16 @@ counted as (
     select
         event_date, recipient_account_id, session_id, call_number, network_number, client_number,
         sum(event_count)::bigint as event_count,
-        coalesce(sum(event_count) filter (where is_denied), 0)::bigint as denied_count,
+        sum(case when is_denied then event_count else 0 end)::bigint as denied_count,
         min(first_at) as first_event_time,
         max(last_at) as last_event_time,
-        min(first_at) filter (where is_success) as first_success_at,
-        arg_min(first_event_id, first_place) filter (where is_success) as first_success_event_id,
-        max(last_at) filter (where is_success) as last_success_at,
-        arg_max(last_event_id, last_place) filter (where is_success) as last_success_event_id,
-        min(first_at) filter (where is_denied) as first_denied_at,
-        max(last_at) filter (where is_denied) as last_denied_at,
-        arg_max(last_event_id, last_place) filter (where is_denied) as last_denied_event_id
+        min(case when is_success then first_at end) as first_success_at,
+        arg_min(case when is_success then first_event_id end, first_place) as first_success_event_id,
+        max(case when is_success then last_at end) as last_success_at,
+        arg_max(case when is_success then last_event_id end, last_place) as last_success_event_id,
+        min(case when is_denied then first_at end) as first_denied_at,
+        max(case when is_denied then last_at end) as last_denied_at,
+        arg_max(case when is_denied then last_event_id end, last_place) as last_denied_event_id
     from numbered
     group by all
 )

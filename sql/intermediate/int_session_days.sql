@@ -45,7 +45,7 @@ events as (
         is_session_mfa_authenticated, session_source_identity, web_id_federated_provider, web_id_attributes,
         federated_subject, is_session_credential_from_console,
         -- One number orders a session's events: the time, then a hash of the id as the tie-break.
-        (epoch_us(event_time)::uhugeint << 64) | hash(event_id)::uhugeint as place
+        (epoch_us(event_time)::hugeint << 64) | hash(event_id)::hugeint as place
     from stg_events
 ),
 days as (

@@ -89,11 +89,24 @@ roots as (
     where is_end or is_shared_blame
 ),
 best as (
-    select *
+    select unnest(arg_min(roots, struct_pack(doubt := -confidence, hop_count, path)))
     from roots
-    qualify row_number() over (
-        partition by session_id, root_session_id order by confidence desc, hop_count, path
-    ) = 1
+    group by session_id, root_session_id
+),
+known as (select best.* from best semi join sessions as root on best.root_session_id = root.session_id),
+counted as (select session_id, count(*)::integer as root_count from known group by session_id),
+-- Nearly every session has one root; they are ranked where it has several.
+ranked as (
+    select
+        known.session_id, known.root_session_id,
+        row_number() over (
+            partition by known.session_id
+            order by known.confidence desc, known.hop_count, root.first_event_time, known.root_session_id
+        )::integer as lineage_rank
+    from known
+    inner join sessions as root on known.root_session_id = root.session_id
+    inner join counted on known.session_id = counted.session_id
+    where counted.root_count > 1
 )
 select
     session.event_date,
@@ -106,11 +119,8 @@ select
     root.principal_kind as root_principal_kind,
     root.account_id as root_account_id,
     root.baseline_principal_arn,
-    row_number() over (
-        partition by best.session_id
-        order by best.confidence desc, best.hop_count, root.first_event_time, best.root_session_id
-    )::integer as lineage_rank,
-    (count(*) over (partition by best.session_id))::integer as root_count,
+    coalesce(ranked.lineage_rank, 1) as lineage_rank,
+    counted.root_count,
     best.hop_count,
     best.confidence,
     best.path,
@@ -121,3 +131,5 @@ select
 from best
 inner join sessions as session on best.session_id = session.session_id
 inner join sessions as root on best.root_session_id = root.session_id
+inner join counted on best.session_id = counted.session_id
+left join ranked on best.session_id = ranked.session_id and best.root_session_id = ranked.root_session_id
