@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.report.cleaning import clean_text
 from pipeline.report.csv_files import select_columns
@@ -121,12 +122,12 @@ def draw_coverage(table: pa.Table) -> HeatMap | None:
     Returns:
         The map, or ``None`` where the table is empty. A day has the worst state of its hours.
     """
-    found = _read_rows(select_columns(table, COVERAGE_COLUMNS, "coverage"))
-    rows = _choose_days([row for row in found if row["hour_at"] is not None])
-    if not rows:
+    found = select_columns(table, COVERAGE_COLUMNS, "coverage")
+    rows = _choose_days(found)
+    if not rows.num_rows:
         return None
-    hours = {row["hour_at"] for row in rows}
-    by_hour = (max(hours) - min(hours)) < timedelta(hours=_HOURS_SHOWN)
+    hours = pc.min_max(rows.column("hour_at")).as_py()
+    by_hour = (hours["max"] - hours["min"]) < timedelta(hours=_HOURS_SHOWN)
     merged = _merge_hours(rows, by_hour)
     columns = _fill_columns(sorted({column for cells in merged.values() for column in cells}), by_hour)
     ordered = sorted(merged, key=lambda key: (-sum(cell.get("missing", 0) for cell in merged[key].values()), key))
@@ -136,50 +137,54 @@ def draw_coverage(table: pa.Table) -> HeatMap | None:
     for index, key in enumerate(ordered[:MAX_ROWS]):
         for column, cell in merged[key].items():
             grid.add(index, column, _shade_coverage(cell, top), _word_coverage(column, cell))
-    return grid.finish(len(ordered), len(columns), is_cut=len(rows) < len(found))
+    return grid.finish(len(ordered), len(columns), is_cut=rows.num_rows < found.num_rows)
 
 
-def _read_rows(table: pa.Table) -> list[dict[str, Any]]:
-    """Rows as dictionaries, their hours in UTC; a few hundred hours stand in thousands of rows, and each costs to
-    become an object."""
-    hours = table.column("hour_at").combine_chunks().dictionary_encode()
-    hour_of = [*(None if hour is None else hour.astimezone(UTC) for hour in hours.dictionary.to_pylist()), None]
-    rows: list[dict[str, Any]] = table.drop_columns(["hour_at"]).to_pylist()
-    for row, hour in zip(rows, hours.indices.fill_null(-1).to_pylist(), strict=True):
-        row["hour_at"] = hour_of[hour]
-    return rows
-
-
-def _merge_hours(rows: Sequence[dict[str, Any]], by_hour: bool) -> dict[tuple[str, str], dict[Any, dict[str, int]]]:
-    """Counts per line and column: archives, events, and hours by state."""
-    merged: dict[tuple[str, str], dict[Any, dict[str, int]]] = {}
-    for row in rows:
-        key = (row["account_id"] or "", row["region"] or "")
-        moment = row["hour_at"]
-        cell = merged.setdefault(key, {}).setdefault(moment if by_hour else moment.date(), {"archives": 0, "events": 0})
-        cell["archives"] += row["archive_count"] or 0
-        cell["events"] += row["event_count"] or 0
-        state = row["state"] if row["state"] in _STATES else "unknown"
-        cell[state] = cell.get(state, 0) + 1
-    return merged
-
-
-def _choose_days(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The stretch of at most ``MAX_COLUMNS`` days with the most rows, the latest of equals.
+def _choose_days(found: pa.Table) -> pa.Table:
+    """Rows that have an hour, with their day (UTC), of the stretch of at most ``MAX_COLUMNS`` days with the most rows,
+    the latest of equals.
 
     One file with an odd date must not push everything else off the map.
     """
-    if not rows:
-        return []
-    by_row = [row["hour_at"].date() for row in rows]
-    days = sorted(by_row)
-    first, last, most, start = days[0], days[0], 0, 0
-    for end, day in enumerate(days):
-        while day - days[start] >= timedelta(days=MAX_COLUMNS):
+    hours = found.column("hour_at").cast(pa.timestamp("us", tz="UTC"))
+    rows = found.set_column(found.column_names.index("hour_at"), "hour_at", hours).append_column(
+        "day", hours.cast(pa.date32())
+    )
+    rows = rows.filter(pc.is_valid(rows.column("hour_at")))
+    counts = sorted((item["values"], item["counts"]) for item in pc.value_counts(rows.column("day")).to_pylist())
+    if not counts:
+        return rows
+    (first, _), (last, _) = counts[0], counts[0]
+    most, total, start = 0, 0, 0
+    for day, count in counts:
+        total += count
+        while day - counts[start][0] >= timedelta(days=MAX_COLUMNS):
+            total -= counts[start][1]
             start += 1
-        if end - start + 1 >= most:
-            first, last, most = days[start], day, end - start + 1
-    return [row for row, day in zip(rows, by_row, strict=True) if first <= day <= last]
+        if total >= most:
+            first, last, most = counts[start][0], day, total
+    day = rows.column("day")
+    return rows.filter(pc.and_(pc.greater_equal(day, pa.scalar(first)), pc.less_equal(day, pa.scalar(last))))
+
+
+def _merge_hours(rows: pa.Table, by_hour: bool) -> dict[tuple[str, str], dict[Any, dict[str, int]]]:
+    """Counts per line and column: archives, events, and hours by state.
+
+    Arrow adds them up: thousands of hours are some hundred days, and each row costs to become an object.
+    """
+    place = "hour_at" if by_hour else "day"
+    counted = rows.group_by(["account_id", "region", place, "state"], use_threads=False).aggregate(
+        [("archive_count", "sum"), ("event_count", "sum"), ([], "count_all")]
+    )
+    merged: dict[tuple[str, str], dict[Any, dict[str, int]]] = {}
+    for row in counted.to_pylist():
+        key = (row["account_id"] or "", row["region"] or "")
+        cell = merged.setdefault(key, {}).setdefault(row[place], {"archives": 0, "events": 0})
+        cell["archives"] += row["archive_count_sum"] or 0
+        cell["events"] += row["event_count_sum"] or 0
+        state = row["state"] if row["state"] in _STATES else "unknown"
+        cell[state] = cell.get(state, 0) + row["count_all"]
+    return merged
 
 
 def _label_account(account: str, region: str) -> PrincipalLabel:
