@@ -348,7 +348,7 @@ class Build:
         prefix = f"with {', '.join(bounds)} " if bounds else ""
         self.here.execute(
             f"create table {fresh} as {prefix}select * from ({model.sql}\n)"  # noqa: S608 - checked at load
-            f" where {_in_dates(run, known)} order by event_date, {self._order(model)}",
+            f" where {_in_dates(run, known)} order by {self._order(model)}",
             self._values(model),
         )
         return self._audit_table(model, fresh)
@@ -378,7 +378,8 @@ class Build:
         audit_columns(model, columns, inherited | self.known_columns)
 
     def _order(self, model: Model) -> str:
-        return ", ".join(dict.fromkeys((*model.header.order, *model.header.grain)))
+        first = ["event_date"] if model.header.stored == "by event_date" else []
+        return ", ".join(dict.fromkeys((*first, *model.header.order, *model.header.grain)))
 
     def _error(self, model: Model, message: str) -> ModelError:
         return ModelError(f"{model.name}: {message}", location=Location(model.path.absolute().as_uri()))

@@ -111,30 +111,40 @@ pace as (
     from earlier_hours
     where hour_count >= 20
 ),
+-- What is one for an event is looked up before its features are told apart.
+with_totals as (
+    select
+        f.*,
+        coalesce(pt.earlier_count, 0) + f.earlier_count as principal_count,
+        coalesce(gt.earlier_count, 0) as peer_count,
+        coalesce(ac.earlier_count, 0) as account_count
+    from features as f
+    left join principal_totals as pt using (event_date, recipient_account_id, baseline_principal)
+    left join peer_totals as gt using (event_date, recipient_account_id, peer_group)
+    left join account_totals as ac using (event_date, recipient_account_id)
+),
 one_by_one as (
     select
-        event_number, event_date, recipient_account_id, baseline_principal, peer_group, earlier_count,
+        event_number, event_date, recipient_account_id, baseline_principal, peer_group,
+        principal_count, peer_count, account_count,
         unnest(['action', 'target', 'network', 'client', 'region', 'hour', 'tier', 'outcome']) as feature,
         unnest([action, target, network, client, region, hour, tier, outcome]) as value,
         unnest(earlier_by_feature) as earlier_value_count
-    from features
+    from with_totals
 ),
 counted as (
     select
         f.event_number, f.feature, f.value,
         coalesce(pv.earlier_count, 0) + f.earlier_value_count as value_count,
-        coalesce(pt.earlier_count, 0) + f.earlier_count as principal_count,
+        f.principal_count,
         coalesce(gv.earlier_count, 0) as peer_value_count,
-        coalesce(gt.earlier_count, 0) as peer_count,
+        f.peer_count,
         coalesce(av.earlier_count, 0) as account_value_count,
-        coalesce(ac.earlier_count, 0) as account_count
+        f.account_count
     from one_by_one as f
     left join principal_values as pv using (event_date, recipient_account_id, baseline_principal, feature, value)
-    left join principal_totals as pt using (event_date, recipient_account_id, baseline_principal)
     left join peer_values as gv using (event_date, recipient_account_id, peer_group, feature, value)
-    left join peer_totals as gt using (event_date, recipient_account_id, peer_group)
     left join account_values as av using (event_date, recipient_account_id, feature, value)
-    left join account_totals as ac using (event_date, recipient_account_id)
     where f.value is not null
 ),
 surprises as (
@@ -190,23 +200,20 @@ summed as (
             ), 0),
             3
         ) as largest,
-        list(feature order by feature) filter (where is_first) as first_seen
+        list(feature order by feature) filter (where is_first) as first_seen,
+        max(case when feature = 'action' then value_count end) as value_count,
+        max(case when feature = 'action' then principal_count end) as principal_count
     from all_surprises
     group by event_number
-),
-actions as (
-    select event_number, value_count, principal_count
-    from counted
-    where feature = 'action'
 )
 select
     f.event_date, f.event_time, f.event_id, f.recipient_account_id, f.baseline_principal,
     list_sum(list_transform(s.largest, lambda one: one.microbits))::bigint as surprise_microbits,
-    a.principal_count::bigint as baseline_event_count,
+    s.principal_count::bigint as baseline_event_count,
     case
-        when a.value_count = 0 then 'UNSEEN'
-        when a.value_count <= 2 or a.value_count < 0.01 * a.principal_count then 'RARE'
-        when a.value_count < 0.1 * a.principal_count then 'INFREQUENT'
+        when s.value_count = 0 then 'UNSEEN'
+        when s.value_count <= 2 or s.value_count < 0.01 * s.principal_count then 'RARE'
+        when s.value_count < 0.1 * s.principal_count then 'INFREQUENT'
         else 'FREQUENT'
     end as frequency_bin,
     coalesce(s.first_seen, []) as first_seen,
@@ -227,4 +234,3 @@ select
     f.tier is not null as is_policy_write
 from features as f
 inner join summed as s using (event_number)
-inner join actions as a using (event_number)
