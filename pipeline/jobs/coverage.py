@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from pipeline.archive import SOUND, Verdict
 from pipeline.finding import format_time
-from pipeline.jobs.coverage_hours import Hour, judge_hours
+from pipeline.jobs.coverage_hours import Hour, HourKey, judge_hours
 from pipeline.report import build_coverage
 
 LOOKED_AT = ("committed", "empty", "quarantined")
@@ -135,17 +135,22 @@ def map_coverage(ledger: pa.Table, hours: pa.Table | None = None) -> pa.Table:
     Returns:
         Hours in which archives were delivered, and hours that digests tell of.
     """
-    seen = _count_archives(ledger)
     judged = judge_hours(hours) if hours is not None and hours.num_rows else {}
+    counted = _count_archives(ledger)
+    if not judged:
+        order = [(name, "ascending", "at_start") for name in _KEYS]
+        state = pa.array(["seen"], pa.string()).take(pa.array([0] * counted.num_rows, pa.int32()))
+        return counted.append_column("state", state).sort_by(order)
+    seen = _read_counts(counted)
     rows = []
     for key in sorted(seen.keys() | judged.keys(), key=lambda item: (item[0] or "", item[1] or "", item[2])):
         archives, events = seen.get(key, (0, 0))
         hour = judged.get(key)
         state = hour.state(archives) if hour is not None else "seen"
         rows.append((*key, archives, events, state))
-    columns = zip(*rows, strict=True) if rows else [()] * len(COVERAGE)
     return pa.table(
-        [pa.array(values, item.type) for values, item in zip(columns, COVERAGE, strict=True)], schema=COVERAGE
+        [pa.array(values, item.type) for values, item in zip(zip(*rows, strict=True), COVERAGE, strict=True)],
+        schema=COVERAGE,
     )
 
 
@@ -172,7 +177,8 @@ def _list_accounts(ledger: pa.Table) -> list[dict[str, Any]]:
     ]
 
 
-def _count_archives(ledger: pa.Table) -> dict[tuple[str | None, str | None, datetime], tuple[int, int]]:
+def _count_archives(ledger: pa.Table) -> pa.Table:
+    """Archives and events by account, region and hour of delivery: COVERAGE without the state."""
     looked = looked_at(ledger)
     table = pa.table(
         {
@@ -183,20 +189,24 @@ def _count_archives(ledger: pa.Table) -> dict[tuple[str | None, str | None, date
         }
     )
     grouped = table.group_by(_KEYS, use_threads=False).aggregate([("event_count", "count"), ("event_count", "sum")])
-    # Hours repeat, and each costs microseconds to become a Python object.
-    hours = grouped.column("hour_at").combine_chunks().dictionary_encode()
+    fields = [item for item in COVERAGE if item.name != "state"]
+    columns = grouped.select([*_KEYS, "event_count_count", "event_count_sum"]).columns
+    return pa.table([column.cast(item.type) for column, item in zip(columns, fields, strict=True)], pa.schema(fields))
+
+
+def _read_counts(counted: pa.Table) -> dict[HourKey, tuple[int, int]]:
+    """Archives and events by key; hours repeat, and each costs microseconds to become a Python object."""
+    hours = counted.column("hour_at").combine_chunks().dictionary_encode()
     hour_of: list[Any] = [*hours.dictionary.to_pylist(), None]
-    names = ["account_id", "region", "event_count_count", "event_count_sum"]
-    columns = [hours.indices.fill_null(-1).to_pylist(), *(grouped.column(name).to_pylist() for name in names)]
+    names = ["account_id", "region", "archive_count", "event_count"]
+    columns = [hours.indices.fill_null(-1).to_pylist(), *(counted.column(name).to_pylist() for name in names)]
     return {
         (account, region, hour_of[hour]): (count, events)
         for hour, account, region, count, events in zip(*columns, strict=True)
     }
 
 
-def _count_hours(
-    judged: Mapping[tuple[str | None, str | None, datetime], Hour], account: str | None, region: str | None
-) -> dict[str, int | None]:
+def _count_hours(judged: Mapping[HourKey, Hour], account: str | None, region: str | None) -> dict[str, int | None]:
     """Hours of one account and region; unknown, not zero, where no digest speaks of them."""
     own = [hour for key, hour in judged.items() if key[:2] == (account, region)]
     if not own:
