@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.errors import LakeError
 from pipeline.lake import Lake
 
 SCRATCH = "_scratch"
@@ -28,18 +29,25 @@ def open_scratch(lake: Lake, job: str) -> Iterator[Path]:
     Args:
         lake: on disk, or on S3.
         job: beginning of the folder's name.
+
+    Raises:
+        LakeError: no folder can be made there.
     """
-    if lake.location.is_remote:
-        with tempfile.TemporaryDirectory(prefix=f"policytrail-{job}-") as temporary:
-            yield Path(temporary)
-        return
-    parent = Path(lake.location.root) / SCRATCH
-    parent.mkdir(exist_ok=True)
-    for old in parent.glob("*-*"):
-        if old.is_dir() and time.time() - old.stat().st_mtime > STALE_SECONDS:
-            shutil.rmtree(old, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"{job}-", dir=parent))
+    parent = None if lake.location.is_remote else Path(lake.location.root) / SCRATCH
+    try:
+        if parent is not None:
+            parent.mkdir(exist_ok=True)
+            _remove_stale(parent)
+        folder = Path(tempfile.mkdtemp(prefix=f"{job}-" if parent else f"policytrail-{job}-", dir=parent))
+    except OSError as error:
+        raise LakeError(f"no room for what is needed only meanwhile: {error}", hint="is the disk full?") from error
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_stale(parent: Path) -> None:
+    for old in parent.glob("*-*"):
+        if old.is_dir() and time.time() - old.stat().st_mtime > STALE_SECONDS:
+            shutil.rmtree(old, ignore_errors=True)

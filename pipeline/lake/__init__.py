@@ -1,8 +1,9 @@
 """The Delta door: events, the ledger, quarantine, models; the only room that imports deltalake.
 
 Gives ``open_lake_tables(path, storage) -> Lake`` (commit_batch, known_versions, ledger, snapshot, changed_dates,
-write_model, read_model, compact) and, for workers, ``write_event_files``, which on disk imports pyarrow only. Files
-become visible by a commit that a plan describes, exactly once, whatever dies in between (commit.py).
+write_model, read_model, compact) and, for workers, ``write_event_file`` and ``write_keys``, which on disk import
+pyarrow only. Files become visible by a commit that a plan describes, exactly once, whatever dies in between
+(commit.py).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pipeline.lake.batch import LEDGER_ROWS, QUARANTINE_ROWS, BatchPart, CommitResult
     from pipeline.lake.distinct import count_new_events
-    from pipeline.lake.event_files import write_event_files
+    from pipeline.lake.event_files import write_event_file
     from pipeline.lake.event_keys import write_keys
     from pipeline.lake.lake import Lake, open_lake_tables
     from pipeline.lake.layout import LakeLocation, locate_lake
@@ -38,7 +39,7 @@ _HOMES = {
     "follows_chain": "ledger",
     "locate_lake": "layout",
     "open_lake_tables": "lake",
-    "write_event_files": "event_files",
+    "write_event_file": "event_files",
     "write_keys": "event_keys",
 }
 __all__ = [
@@ -58,7 +59,7 @@ __all__ = [
     "follows_chain",
     "locate_lake",
     "open_lake_tables",
-    "write_event_files",
+    "write_event_file",
     "write_keys",
 ]
 

@@ -44,33 +44,17 @@ FEW_ROWS = 1_000
 """Up to so many rows of a date that is not most of a chunk's have each value beside them, not in dictionaries."""
 
 
-def write_event_files(
-    table: pa.Table, location: LakeLocation, *, file_stem: str, compression_level: int = 1
-) -> list[FileAction]:
-    """Write one Parquet file per event date, sorted by (event_time, event_id).
-
-    Args:
-        table: rows of schema EVENTS, in any order; strings may be dictionary-encoded.
-        location: the lake.
-        file_stem: name of the files, derived from what was read: never a random one.
-        compression_level: zstd level.
-
-    Returns:
-        The files in date order; none for no rows.
-
-    Raises:
-        LakeError: the disk is full, or the store refused.
-    """
-    return [
-        write_event_file(rows, event_date, location, file_stem=file_stem, compression_level=compression_level)
-        for event_date, rows in split_by_date(sort_events(table))
-    ]
-
-
 def write_event_file(
     rows: pa.Table, event_date: date, location: LakeLocation, *, file_stem: str, compression_level: int = 1
 ) -> FileAction:
-    """Write one event date's rows, which are sorted.
+    """Write one event date's rows.
+
+    Args:
+        rows: schema EVENTS, ordered as ``sort_events`` does, of one date; strings may be dictionary-encoded.
+        event_date: their date.
+        location: the lake.
+        file_stem: name of the file, derived from what was read: never a random one.
+        compression_level: zstd level.
 
     Raises:
         LakeError: the disk is full, or the store refused.
@@ -82,7 +66,7 @@ def write_event_file(
 def store_event_file(
     data: pa.Buffer, rows: pa.Table, event_date: date, location: LakeLocation, *, file_stem: str
 ) -> FileAction:
-    """Put the encoded rows of one event date in their place.
+    """Put encoded rows of one event date in their place.
 
     Raises:
         LakeError: the disk is full, or the store refused.

@@ -8,7 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.lake import LEDGER_ROWS, QUARANTINE_ROWS, BatchPart, Lake, write_event_files
+from pipeline.lake import LEDGER_ROWS, QUARANTINE_ROWS, BatchPart, FileAction, Lake, LakeLocation, write_event_file
+from pipeline.lake.event_files import sort_events, split_by_date
 from pipeline.schema import EVENTS
 
 DAY = date(2024, 5, 1)
@@ -36,6 +37,14 @@ def event(number: int, *, day: int = 0, uri: str = "file:///a.json.gz", second: 
 def events(rows: Sequence[dict[str, Any]]) -> pa.Table:
     """Rows as schema EVENTS."""
     return pa.Table.from_pylist(list(rows), schema=EVENTS)
+
+
+def write_event_files(table: pa.Table, location: LakeLocation, *, file_stem: str) -> list[FileAction]:
+    """Write rows of any dates in any order, a file an event date."""
+    return [
+        write_event_file(rows, event_date, location, file_stem=file_stem)
+        for event_date, rows in split_by_date(sort_events(table))
+    ]
 
 
 def ledger_row(uri: str, kept: int = 1, **values: Any) -> dict[str, Any]:

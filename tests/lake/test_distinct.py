@@ -10,8 +10,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.lake import LakeLocation, count_new_events, write_event_files, write_keys
-from tests.lake.rows import DAY, event, events
+from pipeline.lake import LakeLocation, count_new_events, write_keys
+from tests.lake.rows import DAY, event, events, write_event_files
 
 Rows = Sequence[dict[str, Any]]
 

@@ -12,9 +12,9 @@ from deltalake import DeltaTable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.lake import LakeLocation, open_lake_tables, write_event_files
+from pipeline.lake import LakeLocation, open_lake_tables
 from pipeline.lake.event_files import DICTIONARY_COLUMNS
-from tests.lake.rows import event, events, make_part
+from tests.lake.rows import event, events, make_part, write_event_files
 
 
 def test_one_file_a_date_with_its_statistics(tmp_path: Path) -> None:
