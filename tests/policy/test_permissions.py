@@ -119,7 +119,7 @@ def test_patterns_made_to_be_slow_are_not() -> None:
     started = time.process_time()
     resources = [f"arn:aws:*:*:*:*{number}{'?a*b' * 100}c" for number in range(100)]
     evaluate(allow([f"*{number}:*?{'*a' * 50}" for number in range(100)], resources))
-    assert time.process_time() - started < 10
+    assert time.process_time() - started < 60
 
 
 @settings(deadline=None)
