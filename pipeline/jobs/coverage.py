@@ -139,8 +139,7 @@ def map_coverage(ledger: pa.Table, hours: pa.Table | None = None) -> pa.Table:
     counted = _count_archives(ledger)
     if not judged:
         order = [(name, "ascending", "at_start") for name in _KEYS]
-        state = pa.array(["seen"], pa.string()).take(pa.array([0] * counted.num_rows, pa.int32()))
-        return counted.append_column("state", state).sort_by(order)
+        return counted.append_column("state", pa.repeat("seen", counted.num_rows)).sort_by(order)
     seen = _read_counts(counted)
     rows = []
     for key in sorted(seen.keys() | judged.keys(), key=lambda item: (item[0] or "", item[1] or "", item[2])):

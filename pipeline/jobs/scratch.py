@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipeline.errors import LakeError
@@ -49,5 +49,6 @@ def open_scratch(lake: Lake, job: str) -> Iterator[Path]:
 
 def _remove_stale(parent: Path) -> None:
     for old in parent.glob("*-*"):
-        if old.is_dir() and time.time() - old.stat().st_mtime > STALE_SECONDS:
-            shutil.rmtree(old, ignore_errors=True)
+        with suppress(FileNotFoundError):  # its own job, at work beside this one, has removed it meanwhile
+            if old.is_dir() and time.time() - old.stat().st_mtime > STALE_SECONDS:
+                shutil.rmtree(old, ignore_errors=True)

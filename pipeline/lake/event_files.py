@@ -40,8 +40,7 @@ _FILE_FIELDS = [field for field in EVENTS if field.name != "event_date"]
 _FILE_COLUMNS = [field.name for field in _FILE_FIELDS]
 _REQUIRED_COLUMNS = [field.name for field in _FILE_FIELDS if not field.nullable]
 _EPOCH = date(1970, 1, 1)
-FEW_ROWS = 1_000
-"""Up to so many rows of a date that is not most of a chunk's have each value beside them, not in dictionaries."""
+_FEW_ROWS = 1_000
 
 
 def write_event_file(
@@ -108,8 +107,16 @@ def split_by_date(table: pa.Table) -> Iterator[tuple[date, pa.Table]]:
     for start, end in pairwise(edges):
         rows = table.slice(start, end - start)
         # A dictionary is written whole: a few rows of another day must not carry the values of all.
-        is_most = 2 * rows.num_rows > table.num_rows
-        yield _EPOCH + timedelta(days=int(days[start])), rows if is_most else _shed_values(rows)
+        if are_few(rows, table.num_rows):
+            rows = _decode(rows)
+        elif 2 * rows.num_rows <= table.num_rows:
+            rows = _compact(rows)
+        yield _EPOCH + timedelta(days=int(days[start])), rows
+
+
+def are_few(rows: pa.Table, chunk_rows: int) -> bool:
+    """Whether a date's rows are few, and not most of those they were cut from: each value then stands beside them."""
+    return bool(rows.num_rows <= _FEW_ROWS and 2 * rows.num_rows <= chunk_rows)
 
 
 def encode_event_file(rows: pa.Table, *, compression_level: int = 1) -> pa.Buffer:
@@ -134,11 +141,6 @@ def _fit_columns(rows: pa.Table) -> pa.Table:
         for field, wanted in zip(rows.schema, _FILE_FIELDS, strict=True)
     ]
     return pa.Table.from_arrays(rows.columns, schema=pa.schema(fields))
-
-
-def _shed_values(rows: pa.Table) -> pa.Table:
-    """The same rows without values of their dictionaries that none of them has."""
-    return _decode(rows) if rows.num_rows <= FEW_ROWS else _compact(rows)
 
 
 def _decode(rows: pa.Table) -> pa.Table:

@@ -17,7 +17,7 @@ from functools import partial
 
 import pyarrow as pa
 
-from pipeline.lake.event_files import FEW_ROWS, encode_event_file, sort_events, split_by_date, store_event_file
+from pipeline.lake.event_files import are_few, encode_event_file, sort_events, split_by_date, store_event_file
 from pipeline.lake.layout import LakeLocation
 from pipeline.lake.parquet import FileAction
 
@@ -44,8 +44,7 @@ class StrayEvents:
         Returns:
             Whether they were few enough, and are taken.
         """
-        is_few = rows.num_rows <= FEW_ROWS and 2 * rows.num_rows <= chunk_rows
-        if not is_few or self._rows + rows.num_rows > _TASK_ROWS:
+        if not are_few(rows, chunk_rows) or self._rows + rows.num_rows > _TASK_ROWS:
             return False
         if self._writer is None:
             self._writer = pa.ipc.new_stream(self._sink, rows.schema)

@@ -38,6 +38,24 @@ def test_only_what_was_left_a_day_ago_is_removed(tmp_path: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["build.lock", "ingest-new"]
 
 
+def test_a_room_that_goes_meanwhile_is_nobodys_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another run ends while this one looks for what is stale: it takes its own room away."""
+    lake = open_lake_tables(str(tmp_path / "lake"))
+    gone = tmp_path / "lake" / SCRATCH / "ingest-gone"
+    gone.mkdir(parents=True)
+    is_dir = Path.is_dir
+
+    def look(path: Path) -> bool:
+        found = is_dir(path)
+        if path == gone:
+            gone.rmdir()
+        return found
+
+    monkeypatch.setattr(Path, "is_dir", look)
+    with open_scratch(lake, "build") as folder:
+        assert list(folder.iterdir()) == []
+
+
 def test_no_room_is_told(tmp_path: Path) -> None:
     """One sentence, not the system's error."""
     lake = open_lake_tables(str(tmp_path / "lake"))
