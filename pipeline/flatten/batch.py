@@ -7,6 +7,7 @@ never treat a row of the exact path otherwise than one of the compiled path: bot
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ from pipeline.flatten.arrow_arrays import (
     boolean_array,
     dictionary_array,
     encode_distinct,
+    encode_places,
     instant_array,
 )
 from pipeline.flatten.compiled_path import EXACT_VIEWS, RowFiller
@@ -53,6 +55,7 @@ class BatchMaker:
         self._extra_count = 0
         self._extra_identities: list[Row] = []
         self._kept = np.flatnonzero(self._columns.done == DONE)
+        self._entries = filler.interner.by_column(len(DICTIONARY_COLUMNS))
 
     def make(self) -> pa.RecordBatch:
         """The batch, its columns in the order of EVENTS."""
@@ -65,8 +68,7 @@ class BatchMaker:
         made = self._make_columns()
         del arena  # every place has been copied by now
         columns = [made[name] for name in EVENTS.names]
-        fields = [pa.field(f.name, made[f.name].type, f.nullable, f.metadata) for f in EVENTS]
-        return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
+        return pa.RecordBatch.from_arrays(columns, schema=_schema_of(tuple(column.type for column in columns)))
 
     @property
     def kept(self) -> Order:
@@ -132,8 +134,8 @@ class BatchMaker:
 
     def _denied_rows(self, messages: Places) -> Order:
         """Rows of the compiled path whose error is a denial with a message."""
-        interner, column = self._filler.interner, DICTIONARY_COLUMNS.index("error_code")
-        entries = np.flatnonzero(interner.column[: interner.count] == column)
+        column = DICTIONARY_COLUMNS.index("error_code")
+        entries = self._entries[column]
         texts = self._filler.decode_entries(entries)
         denied = [entry + 1 for entry, text in zip(entries.tolist(), texts, strict=True) if text in DENIAL_CODES]
         return np.flatnonzero(np.isin(self._columns.code[column], denied) & (messages.meta != 0))
@@ -174,17 +176,14 @@ class BatchMaker:
 
     def _coded(self, number: int, column: str) -> pa.Array:
         """A column of interned values."""
-        interner = self._filler.interner
-        count = interner.count
-        entries = np.flatnonzero(interner.column[:count] == number)
-        texts = Places(interner.at[entries], interner.meta[entries]).gather(np.arange(len(entries)))
+        interner, entries, extra = self._filler.interner, self._entries[number], self._extra_values[column]
+        places = Places(interner.at[entries], interner.meta[entries])
         codes = np.concatenate([entries + 1, np.array(self._extra_codes[column], dtype=np.int64)])
         if column == _EXPIRATION:
-            return self._instants(number, codes, [*map(parse_time, texts.to_pylist()), *self._extra_values[column]])
-        extra = pa.array(self._extra_values[column], type=pa.string())
-        dictionary, places = encode_distinct(pa.concat_arrays([texts.cast(pa.string()), extra]))
-        local = np.full(count + 1 + self._extra_count, -1, dtype=np.int32)
-        local[codes] = places
+            return self._instants(number, codes, [*map(parse_time, places.gather().to_pylist()), *extra])
+        dictionary, numbers = encode_places(places, extra)
+        local = np.full(interner.count + 1 + self._extra_count, -1, dtype=np.int32)
+        local[codes] = numbers
         return dictionary_array(self._columns.code[number], self._order, local, dictionary)
 
     def _instants(self, number: int, codes: Order, instants: Sequence[object]) -> pa.Array:
@@ -200,7 +199,7 @@ class BatchMaker:
     def _identity_columns(self) -> dict[str, pa.Array]:
         """Columns of ``userIdentity``: each distinct identity was read once, rows refer to it."""
         identities, extra = self._filler.identities, self._extra_identities
-        count = identities.count
+        count, callers = identities.count, self._callers_of.astype(np.int64)
         texts = Places(identities.at[:count], identities.meta[:count])
         made = {"user_identity": self._identity_text("user_identity", texts)}
         for number, (column, kind) in enumerate(get_layout().identity):
@@ -208,10 +207,10 @@ class BatchMaker:
             extras = [row[column] for row in extra]
             if kind == "bool":
                 values = np.concatenate([[0], meta, [_boolean_byte(value) for value in extras]]).astype(np.int8)
-                made[column] = boolean_array(values, self._callers_of)
+                made[column] = boolean_array(values, callers)
             elif kind == "time":
                 pairs = [0 if value is None else value * 2 + 1 for value in extras]
-                instants = np.concatenate([[0], meta, pairs]).astype(np.int64)[self._callers_of]
+                instants = np.concatenate([[0], meta, pairs]).astype(np.int64)[callers]
                 made[column] = instant_array(instants >> 1, instants == 0)
             else:
                 places = Places(self._columns.identity_at[number][:count], meta)
@@ -219,12 +218,9 @@ class BatchMaker:
         return made
 
     def _identity_text(self, column: str, places: Places) -> pa.Array:
-        count = len(places.meta)
-        extra = pa.array([row[column] for row in self._extra_identities], type=pa.string())
-        texts = pa.concat_arrays([places.gather(np.arange(count)), extra])
-        dictionary, places_of = encode_distinct(texts)
-        local = np.concatenate([np.array([-1], dtype=np.int32), places_of])
-        return dictionary_array(self._columns.identity, self._order, local, dictionary)
+        dictionary, numbers = encode_places(places, [row[column] for row in self._extra_identities])
+        local = np.concatenate([np.array([-1], dtype=np.int32), numbers])
+        return dictionary_array(self._callers_of, None, local, dictionary)
 
     def _provenance_columns(self) -> dict[str, pa.Array]:
         refs = [records.archive for records in self._archives]
@@ -288,8 +284,16 @@ class BatchMaker:
     def _callers(self) -> Order:
         """A number for each row's identity and account together."""
         accounts = self._columns.code[DICTIONARY_COLUMNS.index("recipient_account_id")][self._order]
-        numbers: Order = self._callers_of * (int(accounts.max(initial=0)) + 1) + accounts
+        numbers: Order = self._callers_of * (np.int64(accounts.max(initial=0)) + 1) + accounts
         return numbers
+
+
+@lru_cache(maxsize=64)
+def _schema_of(kinds: tuple[pa.DataType, ...]) -> pa.Schema:
+    """EVENTS with the types that a batch's columns have: nearly always the same ones."""
+    return pa.schema(
+        [pa.field(field.name, kind, field.nullable, field.metadata) for field, kind in zip(EVENTS, kinds, strict=True)]
+    )
 
 
 def rank_rows(times: npt.NDArray[np.int64], keys: npt.NDArray[np.uint64]) -> tuple[Order, Order]:

@@ -18,7 +18,7 @@ from pipeline.flatten.arrow_arrays import Places
 from pipeline.flatten.exact import Row, flatten_record
 from pipeline.flatten.interning import Interner
 from pipeline.flatten.layout import BOOLEAN_COLUMNS, DICTIONARY_COLUMNS, get_layout, rule_key
-from pipeline.flatten.memory import address, hold
+from pipeline.flatten.memory import address, hold, read_bytes
 from pipeline.flatten.native import call
 from pipeline.flatten.outcome import ArchiveRecords, BadRecord
 from pipeline.flatten.promotions import rules_for
@@ -30,6 +30,7 @@ EXACT_VIEWS = ("unknown_members", "raw_record")
 
 _ARENA_BYTES = 1 << 20
 _KINDS_SIZE = 4096
+_IS_ESCAPED = 2
 
 
 class Columns(NamedTuple):
@@ -38,11 +39,11 @@ class Columns(NamedTuple):
     view_used: npt.NDArray[np.int8]
     view_at: npt.NDArray[np.int64]
     view_meta: npt.NDArray[np.int64]
-    code: npt.NDArray[np.int64]
+    code: npt.NDArray[np.int32]
     boolean: npt.NDArray[np.int8]
     time: npt.NDArray[np.int64]
     id_start: npt.NDArray[np.int64]
-    identity: npt.NDArray[np.int64]
+    identity: npt.NDArray[np.int32]
     is_omitted: npt.NDArray[np.int8]
     done: npt.NDArray[np.int8]
     identity_at: npt.NDArray[np.int64]
@@ -80,7 +81,7 @@ class RowFiller:
         self._buffers = [hold(archive.buffer) for archive in archives]
         counts = [len(archive.starts) for archive in archives]
         self._first_rows = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
-        self.archive_of = np.repeat(np.arange(len(archives)), counts)
+        self.archive_of = np.repeat(np.arange(len(archives), dtype=np.int32), counts)
         self.count = int(self._first_rows[-1])
         self.columns = _make_columns(self.count, len(self._layout.views) + len(EXACT_VIEWS), len(self._layout.identity))
         self.interner, self.identities = Interner(), Interner()
@@ -180,12 +181,15 @@ class RowFiller:
 
     def _entry_text(self, entry: int) -> str | None:
         """Text of an interned value; ``None`` for the code of null."""
-        return None if entry < 0 else self.decode_entries(np.array([entry]))[0]
+        if entry < 0:
+            return None
+        at, meta = int(self.interner.at[entry]), int(self.interner.meta[entry])
+        return self.decode_entries(np.array([entry]))[0] if meta & _IS_ESCAPED else read_bytes(at, meta >> 2).decode()
 
     def decode_entries(self, entries: npt.NDArray[np.int64]) -> list[str]:
         """Texts of interned values."""
         places = Places(self.interner.at[entries], self.interner.meta[entries])
-        texts: list[str] = places.gather(np.arange(len(entries))).to_pylist()
+        texts: list[str] = places.gather().to_pylist()
         return texts
 
     def _fill_exactly(self, row: int) -> None:
@@ -215,11 +219,11 @@ def _make_columns(rows: int, views: int, identity: int) -> Columns:
         np.zeros(views, dtype=np.int8),
         np.empty((views, rows), dtype=np.int64),
         np.empty((views, rows), dtype=np.int64),
-        np.zeros((len(DICTIONARY_COLUMNS), rows), dtype=np.int64),
+        np.zeros((len(DICTIONARY_COLUMNS), rows), dtype=np.int32),
         np.zeros((len(BOOLEAN_COLUMNS), rows), dtype=np.int8),
         np.zeros(rows, dtype=np.int64),
         np.empty(rows, dtype=np.int64),
-        np.zeros(rows, dtype=np.int64),
+        np.zeros(rows, dtype=np.int32),
         np.zeros(rows, dtype=np.int8),
         np.zeros(rows, dtype=np.int8),
         np.empty((identity, rows), dtype=np.int64),

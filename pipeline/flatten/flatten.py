@@ -84,7 +84,7 @@ def _describe_archives(filler: RowFiller, kept: npt.NDArray[np.int64], count: in
     outcomes = [ArchiveRows() for _ in range(count)]
     for archive, bad in filler.bad:
         outcomes[archive].bad.append(bad)
-    archive_of, times = filler.archive_of[kept], filler.columns.time[kept]
+    archive_of, times = filler.archive_of[kept].astype(np.int64), filler.columns.time[kept]
     if not len(kept):
         return outcomes
     # Rows stand archive after archive: where the number changes, the next archive begins.
@@ -108,6 +108,8 @@ def _pair_days(archive_of: npt.NDArray[np.int64], days: npt.NDArray[np.int64]) -
     """Each archive with each of its days, in order; a pair is one number while it is sorted."""
     first = int(days.min())
     width = int(days.max()) - first + 1
-    for pair in np.unique(archive_of * width + (days - first)).tolist():
+    pairs = archive_of * width + (days - first)
+    changes = np.flatnonzero(pairs[1:] != pairs[:-1]) + 1  # few: an archive's events are of a quarter of an hour
+    for pair in np.unique(pairs[np.concatenate([[0], changes])]).tolist():
         number, day = divmod(pair, width)
         yield number, first + day

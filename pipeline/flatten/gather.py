@@ -14,41 +14,56 @@ from pipeline.flatten.native import call
 from pipeline.flatten.state import DIGEST_BYTES
 
 Words = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int32]
 Bits = npt.NDArray[np.uint8]
 
 
-def measure_places(order: Words, meta: Words) -> tuple[int, int]:
-    """Bytes that the places hold (escapes counted as written, which is never less), and how many are null."""
+def measure_places(order: Words | None, meta: Words) -> tuple[int, int]:
+    """Bytes that the places hold (escapes counted as written, which is never less), and how many are null.
+
+    ``order`` are rows, each an index of ``meta``; ``None`` for all as they are.
+    """
     found = np.empty(2, dtype=np.int64)
-    call("measure_places", _words(order), len(order), _words(meta), _words(found))
+    call("measure_places", *_rows(order, len(meta)), _words(meta), _words(found))
     return int(found[0]), int(found[1])
 
 
-def gather_places(
-    order: Words, at: Words, meta: Words, offsets: npt.NDArray[np.int32], data: Bits, validity: Bits
-) -> int:
+def gather_places(order: Words | None, at: Words, meta: Words, offsets: Codes, data: Bits, validity: Bits) -> int:
     """Copy the bytes of each place; ``data`` has room for what ``measure_places`` said. Returns the bytes written."""
     addresses = (_words(at), _words(meta), address(offsets, np.int32), address(data, np.uint8))
-    return call("gather_places", _words(order), len(order), *addresses, address(validity, np.uint8))
+    return call("gather_places", *_rows(order, len(meta)), *addresses, address(validity, np.uint8))
 
 
-def spread_codes(
-    order: Words, codes: Words, places: npt.NDArray[np.int32], indices: npt.NDArray[np.int32], validity: Bits
-) -> int:
+def number_distinct(at: Words, meta: Words) -> tuple[Words, Codes] | None:
+    """Number places by the first of equal bytes.
+
+    Returns:
+        Where each distinct value stands first, and for each place its number among those, -1 for null. ``None`` if one
+        is escaped: what differs in bytes may then be the same text.
+    """
+    count = len(meta)
+    table = np.empty(1 << (2 * count).bit_length(), dtype=np.int32)
+    firsts, numbers = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int32)
+    columns = (_words(at), _words(meta), count, address(table, np.int32), len(table) - 1)
+    found = call("number_distinct", *columns, _words(firsts), address(numbers, np.int32))
+    return None if found < 0 else (firsts[:found], numbers)
+
+
+def spread_codes(order: Words | None, codes: Codes, places: Codes, indices: Codes, validity: Bits) -> int:
     """Fill ``indices`` with the place of each code, and ``validity`` with a bit for each that has one.
 
     Args:
-        order: rows, each an index of ``codes``.
+        order: rows, each an index of ``codes``; ``None`` for the codes as they are.
         codes: numbers of rows, every one an index of ``places``.
         places: by code; -1 for null.
-        indices: as many as rows in ``order``; 0 where null.
+        indices: as many as rows; 0 where null.
         validity: bits of an Arrow array, in whole bytes.
 
     Returns:
         How many are null.
     """
-    addresses = (address(places, np.int32), address(indices, np.int32), address(validity, np.uint8))
-    return call("spread_codes", _words(order), len(order), _words(codes), *addresses)
+    columns = (address(array, np.int32) for array in (codes, places, indices))
+    return call("spread_codes", *_rows(order, len(codes)), *columns, address(validity, np.uint8))
 
 
 def spread_flags(order: Words, flags: npt.NDArray[np.int8], values: Bits, validity: Bits) -> int:
@@ -73,6 +88,11 @@ def leading_bytes(rows: Words, at: Words, meta: Words) -> Words:
     keys = np.empty(len(rows), dtype=np.int64)
     call("leading_bytes", _words(rows), len(rows), _words(at), _words(meta), _words(keys))
     return keys
+
+
+def _rows(order: Words | None, count: int) -> tuple[int, int]:
+    """Address of an order and how many rows it has; no address for all of ``count`` as they are."""
+    return (0, count) if order is None else (_words(order), len(order))
 
 
 def _words(array: Words) -> int:

@@ -7,6 +7,7 @@ value: an entry is the place where it was seen first, in a buffer that the calle
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.flatten.memory import address
 from pipeline.flatten.native import call
@@ -40,6 +41,12 @@ class Interner:
     def count(self) -> int:
         """Entries in use."""
         return int(self.block[COUNT])
+
+    def by_column(self, columns: int) -> list[npt.NDArray[np.int64]]:
+        """Entries of each of ``columns`` columns, in the order in which they came."""
+        column = self.column[: self.count].astype(np.uint8)  # so few that sorting is counting
+        order = np.argsort(column, kind="stable")
+        return np.split(order, np.searchsorted(column[order], np.arange(1, columns)))
 
     def grow(self) -> None:
         """Four times the room, if half of it is used; entries keep their numbers."""

@@ -6,6 +6,7 @@ laid out otherwise than the code behind the address believes.
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,11 @@ def address(array: npt.NDArray[Any], kind: type[np.generic] | None = None) -> in
     if not array.flags.c_contiguous or (kind is not None and array.dtype != kind):
         raise TypeError(f"compiled code needs a contiguous array of {kind}, not of {array.dtype}")
     return int(pa.py_buffer(array).address)  # a sixth of the time that numpy's own way takes
+
+
+def read_bytes(at: int, count: int) -> bytes:
+    """A copy of the bytes at an address, which the caller knows to be alive."""
+    return ctypes.string_at(at, count)
 
 
 def hold(data: bytes | bytearray) -> pa.Buffer:

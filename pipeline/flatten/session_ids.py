@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,6 +70,12 @@ def name_session(caller: Caller, shared_event_id: str | None) -> str:
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=_ID_BYTES).hexdigest()
 
 
+@lru_cache(maxsize=4096)
+def _name_caller(caller: Caller) -> str:
+    """Id of a session that its caller alone tells; a worker meets most of them again in its next batch."""
+    return name_session(caller, None)
+
+
 def session_column(made: Mapping[str, pa.Array], callers: npt.NDArray[np.int64]) -> pa.Array:
     """Name the session of each row.
 
@@ -86,7 +93,7 @@ def session_column(made: Mapping[str, pa.Array], callers: npt.NDArray[np.int64])
     distinct = [
         Caller(*values) for values in zip(*(_values(made[name], first) for name in Caller._fields), strict=True)
     ]
-    names = [name_session(caller, None) for caller in distinct]
+    names = [_name_caller(caller) for caller in distinct]
     codes = numbers.astype(np.int32)
     foreign = [
         caller.user_identity_type == _OTHER_ACCOUNT and not caller.user_identity_access_key_id for caller in distinct

@@ -127,11 +127,11 @@ STATE = np.dtype(
                 "view_used",  # bytes by column: whether it holds anything; only then have its places a meaning
                 "view_at",  # columns by rows; a place is (address, length * 4 + is_escaped * 2 + 1), 0 is null
                 "view_meta",
-                "code",  # entry + 1; 0 is null
+                "code",  # int32: entry + 1; 0 is null
                 "boolean",  # bytes
                 "time",
                 "id_start",  # first bytes of the event id as a number that sorts as they do
-                "identity",  # entry + 1; 0 is null
+                "identity",  # int32: entry + 1; 0 is null
                 "is_omitted",  # bytes
                 "done",  # bytes: PENDING, DONE, ODD
                 "identity_at",  # identity columns by entries

@@ -18,6 +18,7 @@ from pipeline.flatten.kernels.memory import (
     item32,
     load8,
     load64,
+    prefetch,
     put,
     put32,
     store8,
@@ -37,6 +38,15 @@ _LETTERS = np.uint64(ord("a") - ord("0") - 10)
 _FOUR, _EIGHT, _SIXTEEN, _WORD_BITS = (np.uint64(bits) for bits in (4, 8, 16, 32))
 _LOW_WORD, _PAIRS, _BYTES = np.uint64(0xFFFFFFFF), np.uint64(0x0000FFFF0000FFFF), np.uint64(0x00FF00FF00FF00FF)
 
+_AHEAD = 16
+"""Places by which the text of one is asked for before it is copied: records of a batch are far apart in memory."""
+
+
+@compiled
+def _row(order: Any, index: Any) -> Any:
+    """Row at a place of an order; 0 is the order of the rows themselves."""
+    return item(order, index) if order else index
+
 
 @compiled
 def _set_bit(bits: Any, index: Any) -> Any:
@@ -49,7 +59,7 @@ def measure_places(order: Any, count: Any, meta: Any, found: Any) -> Any:
     """Bytes that the places hold (escapes counted as written, which is never less), and how many are null."""
     total, nulls = 0, 0
     for index in range(count):
-        value = item(meta, item(order, index))
+        value = item(meta, _row(order, index))
         total += value >> 2
         nulls += value == 0
     put(found, 0, total)
@@ -123,7 +133,8 @@ def gather_places(order: Any, count: Any, at: Any, meta: Any, offsets: Any, data
     """Copy the bytes of each place; returns the bytes written."""
     used = 0
     for index in range(count):
-        row = item(order, index)
+        row = _row(order, index)
+        prefetch(item(at, _row(order, min(index + _AHEAD, count - 1))))
         put32(offsets, index, used)
         value = item(meta, row)
         if value == 0:
@@ -150,15 +161,15 @@ def leading_bytes(rows: Any, count: Any, at: Any, meta: Any, keys: Any) -> Any:
 
 @entry_point
 def spread_codes(order: Any, count: Any, codes: Any, places: Any, indices: Any, validity: Any) -> Any:
-    """Turn codes of rows, in an order, into indices by a table of them, where -1 is null; returns how many are null.
+    """Turn codes of rows, in an order (0: as they are), into indices by a table of them, where -1 is null.
 
-    The room for validity is of whole bytes.
+    The room for validity is of whole bytes. Returns how many are null.
     """
     nulls = 0
     for first in range(0, count, 8):
         bits = 0
         for index in range(first, min(first + 8, count)):
-            place = item32(places, item(codes, item(order, index)))
+            place = item32(places, item32(codes, _row(order, index)))
             is_valid = place >= 0
             put32(indices, index, place if is_valid else 0)
             bits |= is_valid << (index - first)

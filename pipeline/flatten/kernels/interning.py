@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.flatten.kernels.memory import compiled, entry_point, equal_bytes, item, load8, load64, put
+from pipeline.flatten.kernels.memory import compiled, entry_point, equal_bytes, item, item32, load8, load64, put, put32
 from pipeline.flatten.kernels.mixing import MIX_A, MIX_B
 from pipeline.flatten.state import AT, CAPACITY, COLUMN, COUNT, HASH, MASK, META, ROOM_PER_ROW, TABLE
 
@@ -96,3 +96,39 @@ def intern_bytes(block: Any, at: Any, length: Any, meta: Any, column: Any) -> An
     put(item(block, META), entry, meta)
     put(item(block, COLUMN), entry, column)
     return entry
+
+
+@compiled
+def _distinct_place(table: Any, mask: Any, firsts: Any, at: Any, meta: Any, index: Any, count: Any) -> Any:
+    """Number of the value at ``index`` among the ``count`` distinct ones before it; ``count`` if it is new."""
+    start, value = item(at, index), item(meta, index)
+    place = np.int64(hash_bytes(start, value >> 2, 0)) & mask
+    while item32(table, place):
+        number = item32(table, place) - 1
+        first = item(firsts, number)
+        if item(meta, first) == value and equal_bytes(item(at, first), start, value >> 2):
+            return number
+        place = (place + 1) & mask
+    put32(table, place, count + 1)
+    put(firsts, count, index)
+    return count
+
+
+@entry_point
+def number_distinct(at: Any, meta: Any, count: Any, table: Any, mask: Any, firsts: Any, numbers: Any) -> Any:
+    """Number values by their first appearance, nulls by -1, and note where each stands first.
+
+    Returns:
+        How many differ; -1 if one is escaped, for then two may be the same text though their bytes differ.
+    """
+    found = 0
+    for place in range(mask + 1):
+        put32(table, place, 0)
+    for index in range(count):
+        value = item(meta, index)
+        if value & 2:
+            return -1
+        number = -1 if value == 0 else _distinct_place(table, mask, firsts, at, meta, index, found)
+        found += number == found
+        put32(numbers, index, number)
+    return found

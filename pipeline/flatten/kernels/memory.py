@@ -182,6 +182,20 @@ def copy_bytes(typing_context: Any, target: Any, source: Any, count: Any) -> Any
     return types.void(types.int64, types.int64, types.int64), generate
 
 
+@intrinsic
+def prefetch(typing_context: Any, address: Any) -> Any:
+    """Ask for the cache line at ``address``, which may be any number: what nothing is at is not asked for."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        builder.call(function, [_pointer(builder, args[0], ir.IntType(8)), *(word(number) for number in (0, 3, 1))])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), generate
+
+
 def _load_vector(builder: Any, address: Any, width: int = VECTOR) -> Any:
     load = builder.load(_pointer(builder, address, ir.VectorType(ir.IntType(8), width)))
     load.align = 1

@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline.flatten.kernels.callers import find_caller, recall_caller, remember_caller, version_at, version_end
 from pipeline.flatten.kernels.interning import has_room
-from pipeline.flatten.kernels.memory import as_state, compiled, entry_point, item, load8, put, store8
+from pipeline.flatten.kernels.memory import as_state, compiled, entry_point, item, item32, load8, put, put32, store8
 from pipeline.flatten.kernels.places import leading_key
 from pipeline.flatten.kernels.runs import (
     TIME_AT,
@@ -60,8 +60,8 @@ def _kind_place(state: Any, key: Any) -> Any:
 @compiled
 def row_kind(state: Any) -> Any:
     """The pair of event source and name of the row, as a number over 0."""
-    source = item(state.code, state.source_column * state.row_count + state.row)
-    return ((source << 32) | item(state.code, state.name_column * state.row_count + state.row)) + 1
+    source = item32(state.code, state.source_column * state.row_count + state.row)
+    return ((source << 32) | item32(state.code, state.name_column * state.row_count + state.row)) + 1
 
 
 @entry_point
@@ -88,10 +88,10 @@ def _clear_row(state: Any) -> Any:
         if load8(state.view_used + column):
             put(state.view_meta, column * state.row_count + state.row, 0)
     for column in range(state.code_count):
-        put(state.code, column * state.row_count + state.row, 0)
+        put32(state.code, column * state.row_count + state.row, 0)
     for column in range(state.boolean_count):
         store8(state.boolean + column * state.row_count + state.row, 0)
-    put(state.identity, state.row, 0)
+    put32(state.identity, state.row, 0)
 
 
 @compiled
@@ -112,7 +112,7 @@ def _fill_caller(state: Any, known: Any, has_hint: Any, limit: Any) -> Any:
     if kind != OBJECT:
         return kind == NONE or kind == NULL
     if known >= 0:
-        put(state.identity, state.row, item(state.memo_code, known) + 1)
+        put32(state.identity, state.row, item(state.memo_code, known) + 1)
         return True
     identity = fill_identity(state)
     if identity < 0:
@@ -120,7 +120,7 @@ def _fill_caller(state: Any, known: Any, has_hint: Any, limit: Any) -> Any:
     if not has_hint:
         at = item(state.slot_at, state.identity_slot)
         remember_caller(state, at, item(state.slot_end, state.identity_slot) - at, identity, limit)
-    put(state.identity, state.row, identity + 1)
+    put32(state.identity, state.row, identity + 1)
     return True
 
 
@@ -152,7 +152,7 @@ def _fill_columns(state: Any, known: Any, has_hint: Any, limit: Any) -> Any:
     row, rows = state.row, state.row_count
     if not _fill_time(state) or not fill_plain(state) or not _fill_caller(state, known, has_hint, limit):
         return ODD
-    if item(state.code, state.account_column * rows + row) == 0:
+    if item32(state.code, state.account_column * rows + row) == 0:
         return ODD  # the fallbacks are the exact path's, here and for the id
     if is_null(state, state.event_id_column):
         return ODD

@@ -23,9 +23,11 @@ from pipeline.flatten.kernels.memory import (
     equal_bytes,
     equal_texts,
     item,
+    item32,
     load8,
     load64,
     put,
+    put32,
     store8,
 )
 from pipeline.flatten.kernels.mixing import MIX_A, MIX_B, SHIFT
@@ -142,7 +144,7 @@ def put_values(state: Any, entry: Any, has_ending: Any) -> Any:
         if target >= BOOLEAN_TARGET:
             store8(state.boolean + (target - BOOLEAN_TARGET) * state.row_count + state.row, first)
         elif target >= CODE_TARGET:
-            put(state.code, (target - CODE_TARGET) * state.row_count + state.row, first)
+            put32(state.code, (target - CODE_TARGET) * state.row_count + state.row, first)
         else:  # a column that holds something, or a null for one that does not
             put(state.view_at, target * state.row_count + state.row, first)
             put(state.view_meta, target * state.row_count + state.row, item(value, 2))
@@ -155,7 +157,7 @@ def _keep_value(state: Any, value: Any, target: Any) -> Any:
     if target >= BOOLEAN_TARGET:
         put(value, 1, load8(state.boolean + (target - BOOLEAN_TARGET) * state.row_count + state.row))
     elif target >= CODE_TARGET:
-        put(value, 1, item(state.code, (target - CODE_TARGET) * state.row_count + state.row))
+        put(value, 1, item32(state.code, (target - CODE_TARGET) * state.row_count + state.row))
     elif load8(state.view_used + target):
         put(value, 1, item(state.view_at, target * state.row_count + state.row))
         put(value, 2, item(state.view_meta, target * state.row_count + state.row))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.flatten.kernels.interning import intern_bytes, is_entry
-from pipeline.flatten.kernels.memory import compiled, constant, copy_bytes, item, load8, put, store8
+from pipeline.flatten.kernels.memory import compiled, constant, copy_bytes, item, item32, load8, put, put32, store8
 from pipeline.flatten.kernels.scalars import parse_instant, read_boolean
 from pipeline.flatten.redaction import MARKER
 from pipeline.flatten.state import (
@@ -39,7 +39,7 @@ _MARKER, _MARKER_LENGTH = constant(f'"{MARKER}"'.encode()), len(MARKER) + 2
 def _intern_code(state: Any, place: Any, column: Any, at: Any, meta: Any) -> Any:
     """Code of a value: most often that of the row before, which nothing need be hashed to see."""
     if state.row > 0:
-        before = item(state.code, place - 1)
+        before = item32(state.code, place - 1)
         if before > 0 and is_entry(state.interner, before - 1, at, meta):
             return before
     return intern_bytes(state.interner, at, meta >> 2, meta, column) + 1
@@ -58,7 +58,7 @@ def _put_value(state: Any, target: Any, at: Any, meta: Any) -> Any:
     """Put a place into a column of the row."""
     if target >= CODE_TARGET:
         place = (target - CODE_TARGET) * state.row_count + state.row
-        put(state.code, place, _intern_code(state, place, target - CODE_TARGET, at, meta))
+        put32(state.code, place, _intern_code(state, place, target - CODE_TARGET, at, meta))
         return
     if load8(state.view_used + target) == 0:
         _begin_view(state, target)
@@ -71,7 +71,7 @@ def _put_value(state: Any, target: Any, at: Any, meta: Any) -> Any:
 def is_null(state: Any, target: Any) -> Any:
     """Whether a column of the row holds nothing yet."""
     if target >= CODE_TARGET:
-        return item(state.code, (target - CODE_TARGET) * state.row_count + state.row) == 0
+        return item32(state.code, (target - CODE_TARGET) * state.row_count + state.row) == 0
     return load8(state.view_used + target) == 0 or item(state.view_meta, target * state.row_count + state.row) == 0
 
 
