@@ -70,6 +70,10 @@ class LakeModelStore:
         """Whether the model was ever written."""
         return name in self.built
 
+    def is_by_event_date(self, name: str) -> bool:
+        """Whether the model's table is partitioned by event date."""
+        return self.lake.is_model_by_date(name)
+
     def write(
         self, name: str, rows: pa.RecordBatchReader, *, replace_dates: Collection[date] | None, by_event_date: bool
     ) -> None:

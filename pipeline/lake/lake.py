@@ -36,6 +36,7 @@ from pipeline.lake.ledger import (
 )
 from pipeline.lake.model_tables import (
     discard_old_versions,
+    is_partitioned,
     list_model_files,
     open_model,
     read_model_metadata,
@@ -161,6 +162,10 @@ class Lake:
     def model_files(self, name: str) -> tuple[SnapshotFile, ...]:
         """Files of a model's newest version."""
         return list_model_files(self.location, name)
+
+    def is_model_by_date(self, name: str) -> bool:
+        """Whether a model's table is partitioned by event date."""
+        return is_partitioned(self.location, name)
 
     def model_metadata(self, name: str) -> dict[str, str]:
         """What was kept with a model's last write; empty where it was never built."""

@@ -42,7 +42,7 @@ def write_model(
         name: the model's name.
         data: rows; read once, batch by batch.
         replace_dates: only these event dates are replaced (``data`` holds no other); ``None`` replaces everything.
-        by_event_date: partition by ``event_date``; implied by ``replace_dates``.
+        by_event_date: partition by ``event_date``; implied by ``replace_dates``. A table that is partitioned stays so.
         metadata: kept with the commit, for ``read_model_metadata``.
 
     Raises:
@@ -86,6 +86,11 @@ def open_model(location: LakeLocation, name: str) -> DeltaTable:
 def list_model_files(location: LakeLocation, name: str) -> tuple[SnapshotFile, ...]:
     """Files of a model's newest version, ordered by path; none where it has no rows."""
     return describe_files(location, f"{MODELS}/{name}", open_model(location, name))
+
+
+def is_partitioned(location: LakeLocation, name: str) -> bool:
+    """Whether a model's newest version is partitioned by ``event_date``."""
+    return "event_date" in open_model(location, name).metadata().partition_columns
 
 
 def read_model_metadata(location: LakeLocation, name: str) -> dict[str, str]:

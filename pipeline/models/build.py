@@ -32,7 +32,15 @@ from pipeline.models.changes import (
     split_dates,
     spread_change,
 )
-from pipeline.models.engine import count_threads, date_list, keep_table, load_seed, more_threads, read_relation
+from pipeline.models.engine import (
+    count_by_date,
+    count_threads,
+    in_dates,
+    keep_table,
+    load_seed,
+    more_threads,
+    read_relation,
+)
 from pipeline.models.folder import LAKE_RELATIONS, Model, event_readers, plan_steps
 from pipeline.models.lanes import Lanes
 from pipeline.models.schedule import run_side_by_side
@@ -41,6 +49,8 @@ from pipeline.models.writing import ModelWriter, fingerprint_rows
 
 RUN_EVENTS = 1_000_000
 """Rows that one statement of a by-date model may read: bounds memory whatever the lake's size."""
+FEW_ROWS = 100_000
+"""Rows up to which a by-date model is kept as one file: a file for each date costs ten times as much to write."""
 
 
 @dataclass(slots=True)
@@ -241,7 +251,7 @@ class Build:
                 audit_grain(self.here, model, model.name)
             return
         for run in split_dates(days, dict(self.lake.event_dates), limit=RUN_EVENTS):
-            audit_grain(self.here, model, model.name, where=f"event_date in ({date_list(run)})")
+            audit_grain(self.here, model, model.name, where=in_dates(run))
 
     def _build_whole(self, model: Model, change: Change, before: ModelState | None, digest: str) -> None:
         kept = None if change else self.store.read(model.name)
@@ -279,7 +289,6 @@ class Build:
 
     def _store_first(self, name: str, rows: int, digest: str) -> None:
         """Write a relation that was never built: what it is compared by next time, the writer works out."""
-
         is_dated = "event_date" in self.columns[name]
 
         def note(cursor: duckdb.DuckDBPyConnection) -> None:
@@ -291,12 +300,10 @@ class Build:
         self.writer.add(name, name, replace_dates=None, by_event_date=False, then=note)
 
     def _build_dates(self, model: Model, change: Change, digest: str) -> None:
-        header = model.header
-        known = self.lake.event_dates
         kept = self.store.read(model.name)
         if kept is None:
             change = EVERYTHING
-        rebuild = spread_change(change, header.lookback_days, known_dates=known)
+        rebuild = spread_change(change, model.header.lookback_days, known_dates=self.lake.event_dates)
         self.states[model.name] = ModelState(digest, self.lake.batch_number)
         self.changes[model.name] = EVERYTHING if change.is_whole else Change(rebuild)
         runs = split_dates(rebuild, self._weights(model, rebuild), limit=RUN_EVENTS)
@@ -306,19 +313,34 @@ class Build:
             self.result.unchanged.append(model.name)
             self.cursors.register(model.name, kept)
             return
-        fresh = []
-        rows = 0
+        fresh, rows = list[str](), 0
+        is_divided = kept is not None and self.store.is_by_event_date(model.name)
         for number, run in enumerate(runs):
             fresh.append(f"fresh_{model.name}_{number}")
             rows += self._build_run(model, run, fresh[-1])
-            whole = change.is_whole and number == 0
-            self.writer.add(model.name, fresh[-1], replace_dates=None if whole else run, by_event_date=True)
+            is_divided = is_divided or (change.is_whole and (len(runs) > 1 or rows > FEW_ROWS))
+            if is_divided:
+                dates = None if change.is_whole and number == 0 else run
+                self.writer.add(model.name, fresh[-1], replace_dates=dates, by_event_date=True)
         self.result.written[model.name] = rows
         parts = [f"from {name}" for name in fresh]
         if kept is not None and not change.is_whole:
             self.cursors.register(f"kept_{model.name}", kept)
-            parts.append(f"from kept_{model.name} where not ({_in_dates(rebuild)})")
-        self.here.execute(f"create view {model.name} as {' union all by name '.join(parts)}")
+            parts.append(f"from kept_{model.name} where not ({in_dates(rebuild)})")
+        whole = " union all by name ".join(parts)
+        if not is_divided:
+            whole = f"from {self._write_whole(model, whole, fresh)}"
+        self.here.execute(f"create view {model.name} as {whole}")
+
+    def _write_whole(self, model: Model, whole: str, fresh: Sequence[str]) -> str:
+        """Write a by-date model that is one file, by date if its rows have become many; returns the table written."""
+        table = fresh[0]
+        if whole != f"from {table}":
+            table = f"whole_{model.name}"
+            self.here.execute(f"create table {table} as {whole} order by {self._order(model)}")
+        is_long = len(self.here.table(table)) > FEW_ROWS
+        self.writer.add(model.name, table, replace_dates=None, by_event_date=is_long)
+        return table
 
     def _weights(self, model: Model, rebuild: frozenset[date]) -> dict[date, int]:
         """Rows of the model's inputs by date; of a view, or where one run holds all, the lake's instead."""
@@ -326,14 +348,7 @@ class Build:
         is_small = sum(self.lake.event_dates.get(day, 0) for day in rebuild) <= RUN_EVENTS
         if is_small or not dated or any(self.stored.get(name, "no") == "no" for name in dated):
             return dict(self.lake.event_dates)
-        weights: dict[date, int] = {}
-        for name in dated:
-            counts = self.here.sql(
-                f"select event_date, count(*) as rows from {name} where {_in_dates(rebuild)} group by event_date"  # noqa: S608
-            ).to_arrow_table()
-            for row in counts.to_pylist():
-                weights[row["event_date"]] = weights.get(row["event_date"], 0) + row["rows"]
-        return weights
+        return count_by_date(self.here, dated, in_dates(rebuild))
 
     def _build_run(self, model: Model, run: list[date], fresh: str) -> int:
         """Make one run of dates of a by-date model as the table ``fresh``; returns its number of rows."""
@@ -341,14 +356,14 @@ class Build:
         known = self.lake.event_dates
         read = dates_to_read(run, header.lookback_days, known_dates=known)
         bounds = [
-            f"{name} as not materialized (select * from main.{name} where {_in_dates(read, known)})"  # noqa: S608 - own names
+            f"{name} as not materialized (select * from main.{name} where {in_dates(read, known)})"  # noqa: S608 - own names
             for name in header.inputs
             if "event_date" in self.columns[name]
         ]
         prefix = f"with {', '.join(bounds)} " if bounds else ""
         self.here.execute(
             f"create table {fresh} as {prefix}select * from ({model.sql}\n)"  # noqa: S608 - checked at load
-            f" where {_in_dates(run, known)} order by {self._order(model)}",
+            f" where {in_dates(run, known)} order by {self._order(model)}",
             self._values(model),
         )
         return self._audit_table(model, fresh)
@@ -383,13 +398,3 @@ class Build:
 
     def _error(self, model: Model, message: str) -> ModelError:
         return ModelError(f"{model.name}: {message}", location=Location(model.path.absolute().as_uri()))
-
-
-def _in_dates(dates: Iterable[date], known: Iterable[date] = ()) -> str:
-    """A condition for some of the lake's dates; where they leave out no ``known`` one, their bounds are enough."""
-    days = sorted(dates)
-    if not days:
-        return "false"
-    bounds = f"event_date between date '{days[0]}' and date '{days[-1]}'"
-    between = {day for day in known if days[0] <= day <= days[-1]}
-    return bounds if between and between <= set(days) else f"{bounds} and event_date in ({date_list(days)})"

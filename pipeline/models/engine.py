@@ -174,6 +174,16 @@ def date_list(dates: Mapping[date, Any] | list[date] | tuple[date, ...] | frozen
     return ", ".join(f"date '{day.isoformat()}'" for day in sorted(dates))
 
 
+def in_dates(dates: Iterable[date], known: Iterable[date] = ()) -> str:
+    """A condition for some of the lake's dates; where they leave out no ``known`` one, their bounds are enough."""
+    days = sorted(dates)
+    if not days:
+        return "false"
+    bounds = f"event_date between date '{days[0]}' and date '{days[-1]}'"
+    between = {day for day in known if days[0] <= day <= days[-1]}
+    return bounds if between and between <= set(days) else f"{bounds} and event_date in ({date_list(days)})"
+
+
 def load_seed(connection: duckdb.DuckDBPyConnection, name: str, path: Path) -> None:
     """Load one seed CSV as a table of text columns; an empty cell is NULL.
 
@@ -196,3 +206,15 @@ def load_seed(connection: duckdb.DuckDBPyConnection, name: str, path: Path) -> N
         )
     except duckdb.Error as error:
         raise ModelError(f"seed {path.name} cannot be read: {error}", location=Location(path.as_uri())) from error
+
+
+def count_by_date(connection: duckdb.DuckDBPyConnection, names: Iterable[str], where: str) -> dict[date, int]:
+    """Rows of relations, added up, for each event date that a condition leaves."""
+    counts: dict[date, int] = {}
+    for name in names:
+        found = connection.execute(
+            f"select event_date, count(*) from {name} where {where} group by event_date"  # noqa: S608 - own names
+        ).fetchall()
+        for day, rows in found:
+            counts[day] = counts.get(day, 0) + rows
+    return counts

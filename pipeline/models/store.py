@@ -38,6 +38,9 @@ class ModelStore(Protocol):
     def has(self, name: str) -> bool:
         """Whether the model was ever written."""
 
+    def is_by_event_date(self, name: str) -> bool:
+        """Whether its rows lie by event date, so that those of some dates can be replaced."""
+
     def write(
         self, name: str, rows: pa.RecordBatchReader, *, replace_dates: Collection[date] | None, by_event_date: bool
     ) -> None:
@@ -57,6 +60,10 @@ class MemoryStore:
     def has(self, name: str) -> bool:
         """Whether a table is kept under ``name``."""
         return name in self.tables
+
+    def is_by_event_date(self, name: str) -> bool:
+        """Never: a table in memory is one piece."""
+        return False
 
     def write(
         self, name: str, rows: pa.RecordBatchReader, *, replace_dates: Collection[date] | None, by_event_date: bool

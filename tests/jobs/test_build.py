@@ -19,6 +19,7 @@ from pipeline.jobs.query import run_query
 from pipeline.jobs.simulate import simulate_archives
 from pipeline.lake import Lake
 from pipeline.models import BuiltModels
+from pipeline.models.build import FEW_ROWS
 from pipeline.settings import IngestSettings, S3Settings, Settings
 
 UNSTABLE = {"build_state"}
@@ -62,20 +63,38 @@ def built(archives: Path, tmp_path_factory: pytest.TempPathFactory, one_worker: 
     return lake
 
 
+@pytest.mark.parametrize(
+    ("few_then", "few_now", "is_by_date"),
+    [(FEW_ROWS, FEW_ROWS, False), (0, 0, True), (FEW_ROWS, 0, True), (0, FEW_ROWS, True)],
+    ids=["one-file", "by-date", "grown", "shrunk"],
+)
 def test_building_in_steps_equals_building_at_once(
-    archives: Path, built: Path, tmp_path: Path, one_worker: Settings
+    archives: Path,
+    built: Path,
+    tmp_path: Path,
+    one_worker: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    few_then: int,
+    few_now: int,
+    is_by_date: bool,
 ) -> None:
-    """Archives that arrive in two parts, late ones in the second, give the same models row for row."""
+    """Archives that arrive in two parts, late ones in the second, give the same models row for row.
+
+    However a by-date model is kept: as one file while its rows are few, by date once they were many.
+    """
+    monkeypatch.setattr("pipeline.models.build.FEW_ROWS", few_then)
     source, lake = tmp_path / "source", tmp_path / "lake"
     days = sorted({file.parent.name for file in archives.rglob("*.json.gz")})
     first = set(days[: len(days) // 2])
     keep_archives(archives, source, lambda file: file.parent.name in first)
     ingest_sources([str(source)], lake, one_worker)
     build_lake(str(lake), one_worker)
+    monkeypatch.setattr("pipeline.models.build.FEW_ROWS", few_now)
     keep_archives(archives, source, lambda file: file.parent.name not in first)
     ingest_sources([str(source)], lake, one_worker)
     report = build_lake(str(lake), one_worker)
     assert report.changed_dates
+    assert open_job_lake(lake, one_worker).is_model_by_date("int_session_days") == is_by_date
     expected, actual = model_rows(built), model_rows(lake)
     assert sorted(actual) == sorted(expected)
     unlike = [name for name in expected if without_uris(actual[name]) != without_uris(expected[name])]

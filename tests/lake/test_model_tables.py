@@ -44,6 +44,18 @@ def test_some_dates_are_replaced_and_others_stay(lake: Lake) -> None:
     assert {item.path for item in lake.model_files("fct_things") if item.event_date == FIRST} == kept
 
 
+def test_a_model_of_one_file_can_be_divided_by_date(lake: Lake) -> None:
+    """What was one file is replaced by a file for each date, and stays divided from then on."""
+    lake.write_model("fct_things", rows((FIRST, 1), (SECOND, 2)))
+    assert not lake.is_model_by_date("fct_things")
+    assert [item.event_date for item in lake.model_files("fct_things")] == [None]
+    for by_event_date in (True, False):
+        lake.write_model("fct_things", rows((FIRST, 1), (SECOND, 3)), by_event_date=by_event_date)
+        assert lake.is_model_by_date("fct_things")
+        assert [item.event_date for item in lake.model_files("fct_things")] == [FIRST, SECOND]
+    assert read(lake) == [{"event_date": FIRST, "number": 1}, {"event_date": SECOND, "number": 3}]
+
+
 def test_a_date_without_rows_is_emptied(lake: Lake) -> None:
     """Replacing a date by nothing removes its rows: they are not left over from the last build."""
     lake.write_model("fct_things", rows((FIRST, 1), (SECOND, 2)), by_event_date=True)
