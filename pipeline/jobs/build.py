@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.fs
@@ -53,6 +53,8 @@ BUILD_LIMITS = EngineLimits(memory="2GiB", threads=max(1, count_processors() - 1
 """The second of two lanes is a thread too: lanes and the engine's own are together as many as the cores."""
 _STAGE = "build"
 
+Meanwhile: TypeAlias = Callable[[BuiltModels, Callable[[], None]], None]
+
 
 @dataclass(frozen=True, slots=True)
 class BuildReport:
@@ -83,7 +85,7 @@ def build_lake(
     journals: Sequence[Path] = (),
     progress: Progress | None = None,
     on_first: Callable[[], None] = lambda: None,
-    meanwhile: Callable[[BuiltModels], None] = lambda models: None,
+    meanwhile: Meanwhile = lambda models, settled: None,
 ) -> BuildReport:
     """Build every model over the lake's newest version; only what changed is made again.
 
@@ -97,8 +99,9 @@ def build_lake(
         progress: hears which model is being built.
         on_first: called once the first model is made: it has every core to itself, and work beside the build that
             waits for this call delays nothing.
-        meanwhile: called once with what was built, when every model is in place and audited, while their copy for
-            other clients is made.
+        meanwhile: called once with what was made, while models are audited together, the last ones stored and their
+            copy for other clients is made; and with what waits for audits and store and raises if one fails, to be
+            called before anything is shown to anybody.
 
     Returns:
         What was done.
@@ -130,9 +133,9 @@ def _build_models(
     scratch: Path,
     progress: Progress,
     on_first: Callable[[], None],
-    meanwhile: Callable[[BuiltModels], None],
+    meanwhile: Meanwhile,
 ) -> BuildReport:
-    """Build, audit, publish the marts, and only then remember that it was done."""
+    """Make the models of a lake's newest snapshot, then settle them."""
     folder = sql_folder()
     models, seeds, audits = load_models(folder, is_compared=False), seed_files(folder), load_audits(folder)
     store = LakeModelStore.of(lake)
@@ -157,29 +160,39 @@ def _build_models(
             on_first=on_first,
             audits=audits,
         )
-        result = build.run()
-        with ThreadPoolExecutor(1, thread_name_prefix="marts") as pool:
-            publishing = pool.submit(_publish_marts, lake, build, scratch, clock)
-            try:
-                meanwhile(build.open_models())
-            finally:
-                publishing.result()
-                build.remember()
+        build.make()
+        _settle(lake, build, scratch, clock, meanwhile)
     progress.finish(_STAGE)
     return BuildReport(
         batch_number=inputs.batch_number,
-        changed_dates=tuple(sorted(result.changed_dates)),
-        rows_written=result.written,
-        models_unchanged=tuple(sorted(result.unchanged)),
+        changed_dates=tuple(sorted(build.result.changed_dates)),
+        rows_written=build.result.written,
+        models_unchanged=tuple(sorted(build.result.unchanged)),
         timings_seconds=clock.seconds,
     )
 
 
-def _publish_marts(lake: Lake, build: Build, scratch: Path, clock: _Clock) -> None:
+def _settle(lake: Lake, build: Build, scratch: Path, clock: _Clock, meanwhile: Meanwhile) -> None:
+    """What follows when every model is made, side by side; remembered where models and marts are in place."""
+    built = build.open_models()
+    with ThreadPoolExecutor(2, thread_name_prefix="settle") as pool:
+        settled = pool.submit(build.settle).result
+        publishing = pool.submit(_publish_marts, lake, build, scratch, clock, settled)
+        try:
+            meanwhile(built, settled)
+        finally:
+            publishing.result()
+            build.remember()
+
+
+def _publish_marts(lake: Lake, build: Build, scratch: Path, clock: _Clock, settled: Callable[[], None]) -> None:
     clock.begin(MARTS_FILE)
     marts = [model for model in build.models if is_mart(model)]
-    if _marts_are_stale(lake, build.result, marts):
+    is_stale = _marts_are_stale(lake, build.result, marts)
+    if is_stale:
         write_marts(build.connection, marts, scratch / MARTS_FILE)
+    settled()
+    if is_stale:
         _publish(lake, scratch / MARTS_FILE)
     clock.end(MARTS_FILE)
     clock.stop()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -101,6 +101,7 @@ def write_report(
     show_keys: bool = False,
     looked_at: LookedAt | None = None,
     models: ModelReader | None = None,
+    settled: Callable[[], None] = lambda: None,
 ) -> ReportOutcome:
     """Write the report folder.
 
@@ -119,6 +120,7 @@ def write_report(
         show_keys: show access key ids in full on the page.
         looked_at: of the period, where it was read before.
         models: where the models are read; ``None`` for the lake.
+        settled: returns once they are in the lake, or raises; asked before the first file is written.
 
     Returns:
         What was reported.
@@ -162,6 +164,7 @@ def write_report(
         "report.html": render_report(page),
         "run.json": render_run(run),
     }
+    settled()
     _write_files(out, files)
     fresh = _remember(lake, findings, _read_acknowledged(settings))
     return ReportOutcome(out, tuple(findings), fresh, run)

@@ -199,11 +199,11 @@ def _build_and_report(
 
     with ThreadPoolExecutor(1, thread_name_prefix="report") as pool:
 
-        def report(models: BuiltModels) -> None:
-            """Told once every model is in place: what is left of the build goes on beside it."""
+        def report(models: BuiltModels, settled: Callable[[], None]) -> None:
+            """Told once every model is made: what is left of the build goes on beside it."""
             looked_at = prepared[0].result()
             clock.mark("build")
-            outcomes.append(_report(request, settings, progress, started_at, clock, ingest, looked_at, models))
+            outcomes.append(_report(request, settings, progress, started_at, clock, ingest, looked_at, models, settled))
 
         build_lake(
             request.lake,
@@ -225,6 +225,7 @@ def _report(
     ingest: IngestReport | None,
     looked_at: LookedAt | None = None,
     models: ModelReader | None = None,
+    settled: Callable[[], None] = lambda: None,
 ) -> RunOutcome:
     progress.start("report", 1, "folder")
     report = write_report(
@@ -241,6 +242,7 @@ def _report(
         show_keys=request.show_keys,
         looked_at=looked_at,
         models=models,
+        settled=settled,
     )
     progress.advance("report")
     progress.finish("report")

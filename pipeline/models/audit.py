@@ -36,9 +36,9 @@ def audit_columns(model: Model, actual: Iterable[str], known: Iterable[str]) -> 
     if header.stored == "by event_date" and "event_date" not in columns:
         missing.append("event_date")
     if missing:
-        raise _error(model, f"its header names columns that it does not have: {', '.join(missing)}")
+        raise model.error(f"its header names columns that it does not have: {', '.join(missing)}")
     if silent:
-        raise _error(model, f"its header does not describe {', '.join(silent)}")
+        raise model.error(f"its header does not describe {', '.join(silent)}")
 
 
 def audit_types(model: Model, types: Mapping[str, str]) -> None:
@@ -49,7 +49,7 @@ def audit_types(model: Model, types: Mapping[str, str]) -> None:
     """
     for column, kind in types.items():
         if _UNSTORABLE.search(kind):
-            raise _error(model, f"its column {column} is {kind}, which Delta tables do not have: cast it to bigint")
+            raise model.error(f"its column {column} is {kind}, which Delta tables do not have: cast it to bigint")
 
 
 def audit_grain(connection: duckdb.DuckDBPyConnection, model: Model, relation: str, *, where: str = "true") -> int:
@@ -79,7 +79,7 @@ def audit_grain(connection: duckdb.DuckDBPyConnection, model: Model, relation: s
     ).fetchall()
     for row in rows:
         key = dict(zip(model.header.grain, row[:-1], strict=True))
-        raise _error(model, f"its grain is not unique or null: {row[-1]} row(s) for {key!r}")
+        raise model.error(f"its grain is not unique or null: {row[-1]} row(s) for {key!r}")
     return len(hashes)
 
 
@@ -96,7 +96,3 @@ def run_audit(connection: duckdb.DuckDBPyConnection, name: str, sql: str, path: 
     """
     for row in connection.sql(sql).limit(1).to_arrow_table().to_pylist():
         raise ModelError(f"audit {name} found {row!r}", location=Location(path.absolute().as_uri()))
-
-
-def _error(model: Model, message: str) -> ModelError:
-    return ModelError(f"{model.name}: {message}", location=Location(model.path.absolute().as_uri()))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 
 from pipeline import __version__
-from pipeline.errors import Location, ModelError
+from pipeline.errors import ModelError
 from pipeline.models.audit import audit_columns, audit_grain, audit_types, run_audit
 from pipeline.models.build_inputs import BuildResult, Extension, LakeInputs
 from pipeline.models.built import BuiltModels
@@ -55,7 +55,7 @@ FEW_ROWS = 100_000
 
 @dataclass(slots=True)
 class Build:
-    """One build in progress: ``run``, then ``remember`` once everything that depends on it is in place.
+    """One build in progress: ``make``, ``settle``, then ``remember`` once everything that depends on it is in place.
 
     ``on_model`` hears of each model before it is looked at, ``on_made`` after it; ``on_news`` once, before the first,
     if the lake changed; ``on_first`` once, after the first, which has every core to itself. Models that do not need
@@ -86,17 +86,27 @@ class Build:
     writer: ModelWriter = field(init=False)
     cursors: Lanes = field(init=False)
 
-    def run(self) -> BuildResult:
-        """Build every model; all are in the store when it returns.
+    def make(self) -> None:
+        """Make every model, and begin to store them; who reads them may begin when it returns.
 
         Raises:
-            ModelError: a query failed, or an audit found its result wrong; nothing later was built.
+            ModelError: a query failed, or its result has another grain than promised; nothing later was made.
         """
         self.cursors = Lanes(self.connection)
-        with ModelWriter(self.connection, self.store) as self.writer:
+        with ExitStack() as stack:
+            self.writer = stack.enter_context(ModelWriter(self.connection, self.store))
             self._make_all()
+            stack.pop_all()
+
+    def settle(self) -> None:
+        """Audit the models together and wait until all are in the store; then what was read of them may be shown.
+
+        Raises:
+            ModelError: an audit found them wrong.
+        """
+        with self.writer:
+            run_side_by_side(dict.fromkeys(self.audits, ()), self._audit, lanes=self.lanes)
             self.writer.finish()
-        return self.result
 
     @property
     def here(self) -> duckdb.DuckDBPyConnection:
@@ -110,8 +120,7 @@ class Build:
         self._register_lake()
         if self.result.changed_dates:
             self.on_news()
-        extensions = {name: item.inputs for name, item in self.extensions.items()}
-        plan = plan_steps(self.models, extensions, self.seeds)
+        plan = plan_steps(self.models, {name: item.inputs for name, item in self.extensions.items()}, self.seeds)
         models = {model.name: model for model in self.models}
         first = next(iter(plan), "")
 
@@ -133,7 +142,6 @@ class Build:
         # until cores are idle.
         needs = {name: items if name == first else {*items, first} for name, items in plan.items()}
         run_side_by_side(needs, make, lanes=self.lanes, alone=self._lone_models())
-        run_side_by_side(dict.fromkeys(self.audits, ()), self._audit, lanes=self.lanes)
         self.cursors.catch_up()
         self.result.unchanged.sort()
 
@@ -152,7 +160,7 @@ class Build:
         return event_readers(self.models) if count_threads(self.connection) > 1 else frozenset()
 
     def open_models(self) -> BuiltModels:
-        """What was built, to be read in the thread that asks while others go on; ``run`` came before."""
+        """What was made, to be read in the thread that asks while others go on; ``make`` came before."""
         return BuiltModels(self.cursors.open())
 
     def remember(self) -> None:
@@ -214,7 +222,7 @@ class Build:
         header = model.header
         unknown = sorted(set(header.params) - set(self.params))
         if unknown:
-            raise self._error(model, f"no value for {', '.join('$' + name for name in unknown)}")
+            raise model.error(f"no value for {', '.join('$' + name for name in unknown)}")
         digest = self._definition(model.sql, header.inputs, header.params)
         self.hashes[model.name] = digest
         before = self.before.get(model.name)
@@ -230,7 +238,7 @@ class Build:
                 self._build_whole(model, change, before, digest)
         except duckdb.Error as error:
             self._blame_header(model)
-            raise self._error(model, str(error)) from error
+            raise model.error(str(error)) from error
         if model.name not in self.columns:
             self.columns[model.name] = tuple(self.here.table(model.name).columns)
         self.stored[model.name] = header.stored
@@ -262,7 +270,7 @@ class Build:
             self.result.unchanged.append(model.name)
             return
         self.here.execute(
-            f"create table {model.name} as select * from ({model.sql}\n) order by {self._order(model)}",  # noqa: S608
+            f"create table {model.name} as select * from ({model.sql}\n) order by {model.sorting}",  # noqa: S608
             self._values(model),
         )
         rows = self._audit_table(model, model.name)
@@ -289,10 +297,9 @@ class Build:
 
     def _store_first(self, name: str, rows: int, digest: str) -> None:
         """Write a relation that was never built: what it is compared by next time, the writer works out."""
-        is_dated = "event_date" in self.columns[name]
 
         def note(cursor: duckdb.DuckDBPyConnection) -> None:
-            prints = fingerprint_rows(cursor, name, is_dated=is_dated)
+            prints = fingerprint_rows(cursor, name, is_dated="event_date" in self.columns[name])
             self.states[name] = ModelState(digest, self.lake.batch_number, prints)
 
         self.changes[name] = EVERYTHING
@@ -337,7 +344,7 @@ class Build:
         table = fresh[0]
         if whole != f"from {table}":
             table = f"whole_{model.name}"
-            self.here.execute(f"create table {table} as {whole} order by {self._order(model)}")
+            self.here.execute(f"create table {table} as {whole} order by {model.sorting}")
         is_long = len(self.here.table(table)) > FEW_ROWS
         self.writer.add(model.name, table, replace_dates=None, by_event_date=is_long)
         return table
@@ -363,7 +370,7 @@ class Build:
         prefix = f"with {', '.join(bounds)} " if bounds else ""
         self.here.execute(
             f"create table {fresh} as {prefix}select * from ({model.sql}\n)"  # noqa: S608 - checked at load
-            f" where {in_dates(run, known)} order by {self._order(model)}",
+            f" where {in_dates(run, known)} order by {model.sorting}",
             self._values(model),
         )
         return self._audit_table(model, fresh)
@@ -391,10 +398,3 @@ class Build:
     def _audit_columns(self, model: Model, columns: Iterable[str]) -> None:
         inherited = {column for name in model.header.inputs for column in self.columns[name]}
         audit_columns(model, columns, inherited | self.known_columns)
-
-    def _order(self, model: Model) -> str:
-        first = ["event_date"] if model.header.stored == "by event_date" else []
-        return ", ".join(dict.fromkeys((*first, *model.header.order, *model.header.grain)))
-
-    def _error(self, model: Model, message: str) -> ModelError:
-        return ModelError(f"{model.name}: {message}", location=Location(model.path.absolute().as_uri()))

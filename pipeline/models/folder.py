@@ -32,6 +32,16 @@ class Model:
         """Name of the model and of its relation."""
         return self.header.name
 
+    @property
+    def sorting(self) -> str:
+        """Columns by which its rows are stored, for ``order by``: the grain settles what the header's order leaves."""
+        first = ["event_date"] if self.header.stored == "by event_date" else []
+        return ", ".join(dict.fromkeys((*first, *self.header.order, *self.header.grain)))
+
+    def error(self, message: str) -> ModelError:
+        """What to raise where something is wrong with it, or with what it made."""
+        return ModelError(f"{self.name}: {message}", location=Location(self.path.absolute().as_uri()))
+
 
 def sql_folder() -> Path:
     """Return the folder of models: the one inside the installed package, else the checkout's.

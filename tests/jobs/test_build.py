@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from pipeline.errors import PolicyError, UsageError
+from pipeline.errors import ModelError, PolicyError, UsageError
 from pipeline.jobs.build import build_lake
 from pipeline.jobs.ingest import ingest_sources
 from pipeline.jobs.lake_access import open_job_lake
@@ -140,13 +140,14 @@ def _all_values(row: dict[str, Any]) -> list[str]:
     return [repr(row[name]) for name in sorted(row)]
 
 
-def test_the_report_is_told_when_every_model_is_in_place(archives: Path, tmp_path: Path, one_worker: Settings) -> None:
-    """All are stored then; a report that fails fails the job, and the next build still finds nothing to do."""
+def test_the_report_is_told_when_every_model_is_made(archives: Path, tmp_path: Path, one_worker: Settings) -> None:
+    """All are stored once settled; a report that fails fails the job, and the next build finds nothing to do."""
     lake = tmp_path / "lake"
     ingest_sources([str(archives)], lake, one_worker)
     stored: list[list[str]] = []
 
-    def report(models: BuiltModels) -> None:
+    def report(models: BuiltModels, settled: Callable[[], None]) -> None:
+        settled()
         stored.append(open_job_lake(lake, one_worker).list_models())
         assert_same_rows(models, open_job_lake(lake, one_worker))
         raise UsageError("cannot write the report")
@@ -156,6 +157,31 @@ def test_the_report_is_told_when_every_model_is_in_place(archives: Path, tmp_pat
     assert (lake / "policytrail.duckdb").is_file()
     assert stored == [sorted(set(open_job_lake(lake, one_worker).list_models()) - UNSTABLE)]
     assert build_lake(str(lake), one_worker).rows_written == {}
+
+
+def test_nothing_is_shown_of_models_that_an_audit_refuses(
+    archives: Path, tmp_path: Path, one_worker: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The report hears of it before it writes, the marts stay as they were, and the next build makes all again."""
+    lake = tmp_path / "lake"
+    ingest_sources([str(archives)], lake, one_worker)
+    audit = tmp_path / "nobody_is_known.sql"
+    refused = {"nobody_is_known": ("select principal_arn from dim_principals", audit)}
+    monkeypatch.setattr("pipeline.jobs.build.load_audits", lambda folder: refused)
+    heard: list[str] = []
+
+    def report(models: BuiltModels, settled: Callable[[], None]) -> None:
+        assert models.read_model("dim_principals").count_rows()
+        with pytest.raises(ModelError) as failure:
+            settled()
+        heard.append(str(failure.value))
+
+    with pytest.raises(ModelError, match="audit nobody_is_known found"):
+        build_lake(str(lake), one_worker, meanwhile=report)
+    assert len(heard) == 1
+    assert not (lake / "policytrail.duckdb").exists()
+    monkeypatch.undo()
+    assert "dim_principals" in build_lake(str(lake), one_worker).rows_written
 
 
 def test_the_marts_are_a_database_of_their_own(built: Path, tmp_path: Path) -> None:

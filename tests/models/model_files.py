@@ -106,7 +106,9 @@ class SmallLake:
                 on_model=on_model,
                 on_first=on_first,
             )
-            result = build.run()
+            build.make()
+            build.settle()
+            result = build.result
             build.remember()
             return result
 
