@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,6 +51,15 @@ def test_distinct_strings_stand_once_in_the_order_they_came(texts: list[str | No
     assert dictionary.to_pylist() == distinct
     assert numbers.dtype == np.int32
     assert numbers.tolist() == [-1 if text is None else distinct.index(text) for text in [*texts, *extra]]
+
+
+@pytest.mark.parametrize("length", range(80))
+def test_a_value_is_the_same_whatever_stands_behind_it(length: int) -> None:
+    """Equal texts are one value: hashing one must not read past its end."""
+    text = "".join(chr(ord("a") + place % 23) for place in range(length))
+    places, _alive = places_of([text, "one", text, "another", text])
+    dictionary, numbers = encode_places(places)
+    assert (dictionary.to_pylist(), numbers.tolist()) == ([text, "one", "another"], [0, 1, 0, 2, 0])
 
 
 def test_one_text_written_in_two_ways_is_one_value() -> None:

@@ -53,13 +53,17 @@ def hash_bytes(at: Any, length: Any, column: Any) -> Any:
         mixed = (mixed ^ _hash_few(at, length)) * MIX_A
     else:
         other, last = mixed, at + length - 8
-        while at + 8 < last:
+        while at + 16 <= last:
             mixed = (mixed ^ load64(at)) * MIX_A
             other = (other ^ load64(at + 8)) * MIX_B
             mixed = (mixed << _ROTATE) | (mixed >> _BACK)
             other = (other << _ROTATE) | (other >> _BACK)
             at += 16
-        mixed = (mixed ^ load64(at)) * MIX_A  # these two overlap each other, or what was read
+        if at + 8 < last:
+            mixed = (mixed ^ load64(at)) * MIX_A
+            mixed = (mixed << _ROTATE) | (mixed >> _BACK)
+            at += 8
+        mixed = (mixed ^ load64(at)) * MIX_A  # these two overlap each other, or what was read; neither goes further
         other = (other ^ load64(last)) * MIX_B
         mixed ^= (other << _ROTATE) | (other >> _BACK)
     mixed = (mixed ^ (mixed >> _FOLD)) * MIX_A
