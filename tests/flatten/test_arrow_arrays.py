@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.flatten.arrow_arrays import Places, dictionary_array, encode_places
@@ -26,6 +26,7 @@ def places_of(texts: list[str | None]) -> tuple[Places, object]:
     return Places(starts + address(data), np.array(metas, dtype=np.int64)), data
 
 
+@settings(deadline=None)  # the first one loads the compiled code
 @given(TEXTS)
 def test_all_places_are_copied_in_their_order(texts: list[str | None]) -> None:
     """Without an order all are copied, as they lie."""
@@ -33,6 +34,7 @@ def test_all_places_are_copied_in_their_order(texts: list[str | None]) -> None:
     assert places.gather().to_pylist() == texts
 
 
+@settings(deadline=None)  # the first one loads the compiled code
 @given(TEXTS, st.data())
 def test_places_are_copied_in_any_order(texts: list[str | None], data: st.DataObject) -> None:
     """An order leaves out and turns round."""
@@ -42,6 +44,7 @@ def test_places_are_copied_in_any_order(texts: list[str | None], data: st.DataOb
     assert places.gather(np.array(order, dtype=np.int64)).to_pylist() == [texts[row] for row in order]
 
 
+@settings(deadline=None)  # the first one loads the compiled code
 @given(TEXTS, TEXTS)
 def test_distinct_strings_stand_once_in_the_order_they_came(texts: list[str | None], extra: list[str | None]) -> None:
     """Whether compared by bytes or as texts, values are numbered alike."""
@@ -70,6 +73,7 @@ def test_one_text_written_in_two_ways_is_one_value() -> None:
     assert (dictionary.to_pylist(), numbers.tolist()) == (["ab"], [0, 0])
 
 
+@settings(deadline=None)  # the first one loads the compiled code
 @given(TEXTS, st.data())
 def test_codes_become_a_dictionary_array(texts: list[str | None], data: st.DataObject) -> None:
     """Each row of an order refers to its value; null stays null."""
