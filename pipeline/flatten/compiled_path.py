@@ -30,7 +30,6 @@ EXACT_VIEWS = ("unknown_members", "raw_record")
 
 _ARENA_BYTES = 1 << 20
 _KINDS_SIZE = 4096
-_IS_ESCAPED = 2
 
 
 class Columns(NamedTuple):
@@ -184,7 +183,9 @@ class RowFiller:
         if entry < 0:
             return None
         at, meta = int(self.interner.at[entry]), int(self.interner.meta[entry])
-        return self.decode_entries(np.array([entry]))[0] if meta & _IS_ESCAPED else read_bytes(at, meta >> 2).decode()
+        if meta & meaning.IS_ESCAPED:
+            return self.decode_entries(np.array([entry]))[0]
+        return read_bytes(at, meta >> 2).decode()
 
     def decode_entries(self, entries: npt.NDArray[np.int64]) -> list[str]:
         """Texts of interned values."""

@@ -107,6 +107,9 @@ SCAN_SIZES = {
 FINISHED, NEEDS_ROOM, NEEDS_KIND, NEEDS_ARENA = range(4)
 """Why ``fill_rows`` came back."""
 
+IS_ESCAPED = 2
+"""Bit in the meta of a place whose string holds a backslash."""
+
 PENDING, DONE, ODD = 0, 1, 2
 """State of a row."""
 

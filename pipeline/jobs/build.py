@@ -190,7 +190,7 @@ def _publish_marts(lake: Lake, build: Build, scratch: Path, clock: _Clock, settl
     marts = [model for model in build.models if is_mart(model)]
     is_stale = _marts_are_stale(lake, build.result, marts)
     if is_stale:
-        write_marts(build.connection, marts, scratch / MARTS_FILE)
+        write_marts(build.here, marts, scratch / MARTS_FILE)
     settled()
     if is_stale:
         _publish(lake, scratch / MARTS_FILE)

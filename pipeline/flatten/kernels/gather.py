@@ -26,7 +26,7 @@ from pipeline.flatten.kernels.memory import (
 )
 from pipeline.flatten.kernels.places import leading_key
 from pipeline.flatten.kernels.tokens import find_end, read_unit
-from pipeline.flatten.state import DIGEST_BYTES
+from pipeline.flatten.state import DIGEST_BYTES, IS_ESCAPED
 
 _U = ord("u")
 _N, _T, _R, _B, _F = ord("n"), ord("t"), ord("r"), ord("b"), ord("f")
@@ -141,7 +141,7 @@ def gather_places(order: Any, count: Any, at: Any, meta: Any, offsets: Any, data
             continue
         _set_bit(validity, index)
         start, length = item(at, row), value >> 2
-        if value & 2:
+        if value & IS_ESCAPED:
             used += decode_escapes(start, start + length, data + used)
         else:
             copy_bytes(data + used, start, length)

@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.flatten.kernels.memory import compiled, entry_point, equal_bytes, item, item32, load8, load64, put, put32
 from pipeline.flatten.kernels.mixing import MIX_A, MIX_B
-from pipeline.flatten.state import AT, CAPACITY, COLUMN, COUNT, HASH, MASK, META, ROOM_PER_ROW, TABLE
+from pipeline.flatten.state import AT, CAPACITY, COLUMN, COUNT, HASH, IS_ESCAPED, MASK, META, ROOM_PER_ROW, TABLE
 
 _FOLD, _BYTE = np.uint64(32), np.uint64(8)
 _ROTATE, _BACK = np.uint64(23), np.uint64(41)
@@ -130,7 +130,7 @@ def number_distinct(at: Any, meta: Any, count: Any, table: Any, mask: Any, first
         put32(table, place, 0)
     for index in range(count):
         value = item(meta, index)
-        if value & 2:
+        if value & IS_ESCAPED:
             return -1
         number = -1 if value == 0 else _distinct_place(table, mask, firsts, at, meta, index, found)
         found += number == found
