@@ -7,7 +7,7 @@ proves. This module must never read an object, nor believe a span.
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -68,25 +68,29 @@ def delimit_opened(
     return found
 
 
-def hash_opened(opened: Sequence[OpenedArchive], found: Sequence[RecordSpans | None]) -> list[Digests | None]:
-    """Note each archive's digest among its facts.
+def hash_opened(
+    opened: Sequence[OpenedArchive], stored: Sequence[bytes], found: Sequence[RecordSpans | None]
+) -> list[Digests | None]:
+    """Note each archive's digests, as stored and inflated, among its facts.
 
     Args:
         opened: the archives.
+        stored: their bytes as they were read.
         found: what ``delimit_opened`` found.
 
     Returns:
         For each archive its records' digests, or ``None`` where those are made later, with those of others.
     """
     digests: list[Digests | None] = []
-    together = []
-    for archive, spans in zip(opened, found, strict=True):
-        made = None
+    together: list[tuple[dict[str, Any], str, bytes | bytearray]] = []
+    for archive, data, spans in zip(opened, stored, found, strict=True):
+        facts, made = archive.tally.facts, None
         if spans is None or len(archive.raw) < HASHED_TOGETHER_BYTES:
-            together.append(archive)
+            together += (facts, "archive_sha256", data), (facts, "inflated_sha256", archive.raw)
         else:
-            archive.tally.facts["inflated_sha256"], made = hash_archive(archive.raw, spans.starts, spans.ends)
+            hashed = hash_archive(data, archive.raw, spans.starts, spans.ends)
+            facts["archive_sha256"], facts["inflated_sha256"], made = hashed
         digests.append(made)
-    for archive, digest in zip(together, hash_buffers([archive.raw for archive in together]), strict=True):
-        archive.tally.facts["inflated_sha256"] = digest
+    for (facts, name, _), digest in zip(together, hash_buffers([data for *_, data in together]), strict=True):
+        facts[name] = digest
     return digests

@@ -84,6 +84,7 @@ class _TaskReader:
         self.rows = TaskRows()
         self.slots: list[tuple[ListedObject, ArchiveOutcome | ArchiveTally]] = []
         self.opened: list[OpenedArchive] = []
+        self.stored: list[bytes] = []  # as they were read; an archive that waits does without
         self.opened_bytes = 0
         self.waiting: list[_Waiting] = []
         self.waiting_bytes = self.waiting_rows = 0
@@ -144,23 +145,21 @@ class _TaskReader:
                 yield item
 
     def _read_archive(self, listed: ListedObject, data: bytes) -> ArchiveOutcome | ArchiveTally:
-        clock, caps = self.clock, self.context.caps
-        with clock.timed("hash"):
+        retry, contents = self.task.retries.get(listed.uri), self.task.contents.get(listed.uri)
+        if contents and retry is None:
             sha256 = hashlib.sha256(data).hexdigest()
-        earlier = self.task.contents.get(listed.uri, {}).get(sha256)
-        retry = self.task.retries.get(listed.uri)
-        if earlier is not None and retry is None:
-            return unchanged_outcome(earlier, sha256)
-        facts: dict[str, Any] = {"archive_sha256": sha256}
+            if sha256 in contents:
+                return unchanged_outcome(contents[sha256], sha256)
         try:
-            with clock.timed("inflate"):
-                raw = open_archive(data, caps)
+            with self.clock.timed("inflate"):
+                raw = open_archive(data, self.context.caps)
         except ArchiveError as error:
             self.rows.add_quarantine(listed, reason=error.reason, detail=error.message, raw=data[:EXCERPT_BYTES])
-            return ArchiveOutcome("quarantined", error.reason, error.message, **facts)
-        facts["inflated_bytes"] = len(raw)
-        tally = ArchiveTally(retry or _WHOLE, facts)
+            sha256 = hashlib.sha256(data).hexdigest()
+            return ArchiveOutcome("quarantined", error.reason, error.message, archive_sha256=sha256)
+        tally = ArchiveTally(retry or _WHOLE, {"inflated_bytes": len(raw)})
         self.opened.append(OpenedArchive(listed, raw, tally))
+        self.stored.append(data)
         self.opened_bytes += len(raw)
         if self.opened_bytes >= OPENED_BYTES:
             self._take_opened()
@@ -168,13 +167,14 @@ class _TaskReader:
 
     def _take_opened(self) -> None:
         """Find and hash the records of what was opened; the tallies wait for their rows."""
-        opened, self.opened, self.opened_bytes = self.opened, [], 0
+        opened, stored = self.opened, self.stored
+        self.opened, self.stored, self.opened_bytes = [], [], 0
         if not opened:
             return
         with self.clock.timed("split"):
             found = delimit_opened(opened, self.context.caps.records, self.task.retries)
         with self.clock.timed("hash"):
-            digests = hash_opened(opened, found)
+            digests = hash_opened(opened, stored, found)
         for archive, spans, hashed in zip(opened, found, digests, strict=True):
             if spans is None:
                 self._split(archive)

@@ -13,6 +13,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -45,21 +47,30 @@ _TABLES: dict[str, tuple[pa.Schema, list[str], dict[str, str]]] = {
 
 
 def create_tables(location: LakeLocation) -> None:
-    """Create the tables of a new lake; those that are there already stay as they are."""
-    for name, (schema, partitions, configuration) in _TABLES.items():
-        try:
-            DeltaTable.create(
-                location.join(name),
-                delta_schema(schema),
-                mode="ignore",
-                partition_by=partitions,
-                configuration={**RETENTION, **configuration},
-                storage_options=dict(location.storage) or None,
-            )
-        except CommitFailedError:
-            load_table(location, name)  # another run created it between our look and our commit
-        except (DeltaError, OSError) as error:
-            raise LakeError(f"cannot create {location.join(name)}: {error}") from error
+    """Create the tables of a new lake, all at once; those that are there already stay as they are.
+
+    Raises:
+        LakeError: one could not be written.
+    """
+    with ThreadPoolExecutor(len(_TABLES), thread_name_prefix="create") as pool:
+        list(pool.map(partial(_create_table, location), _TABLES))
+
+
+def _create_table(location: LakeLocation, name: str) -> None:
+    schema, partitions, configuration = _TABLES[name]
+    try:
+        DeltaTable.create(
+            location.join(name),
+            delta_schema(schema),
+            mode="ignore",
+            partition_by=partitions,
+            configuration={**RETENTION, **configuration},
+            storage_options=dict(location.storage) or None,
+        )
+    except CommitFailedError:
+        load_table(location, name)  # another run created it between our look and our commit
+    except (DeltaError, OSError) as error:
+        raise LakeError(f"cannot create {location.join(name)}: {error}") from error
 
 
 def delta_schema(schema: pa.Schema) -> Schema:

@@ -53,26 +53,27 @@ def test_an_archive_and_its_records_hash_as_hashlib_hashes_them(data: bytes, dra
     places = st.integers(0, len(data))
     pairs = draw.draw(st.lists(st.tuples(places, places).map(sorted), max_size=8))
     starts, ends = (np.array([pair[side] for pair in pairs], dtype=np.int64) for side in (0, 1))
-    whole, digests = hash_archive(data, starts, ends)
-    assert whole == hashlib.sha256(data).hexdigest()
-    assert [bytes(row) for row in digests] == [_sha256(data[start:end]) for start, end in pairs]
+    stored = draw.draw(st.binary(max_size=200))
+    found = hash_archive(stored, data, starts, ends)
+    assert found[:2] == (hashlib.sha256(stored).hexdigest(), hashlib.sha256(data).hexdigest())
+    assert [bytes(row) for row in found.records] == [_sha256(data[start:end]) for start, end in pairs]
 
 
 def test_every_length_up_to_five_blocks() -> None:
     """As the archive, and as its one record beside one that is three bytes shorter."""
     for length in range(321):
         data, starts, ends = _spans([length])
-        whole, digests = hash_archive(data, starts, np.maximum(ends - 3, 0))
-        assert whole == hashlib.sha256(data).hexdigest()
-        assert bytes(digests[0]) == _sha256(data[: max(length - 3, 0)])
+        found = hash_archive(data[5:], data, starts, np.maximum(ends - 3, 0))
+        assert found[:2] == (hashlib.sha256(data[5:]).hexdigest(), hashlib.sha256(data).hexdigest())
+        assert bytes(found.records[0]) == _sha256(data[: max(length - 3, 0)])
 
 
 @pytest.mark.soak
 def test_lengths_beyond_32_bits_of_bits() -> None:
     """A message of over half a GiB has a length in bits that takes five bytes."""
     data = bytes(2**29 + 5)
-    whole, _ = hash_archive(data, np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
-    assert whole == hashlib.sha256(data).hexdigest()
+    found = hash_archive(b"", data, np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+    assert found.inflated == hashlib.sha256(data).hexdigest()
 
 
 def test_known_digests_are_taken_and_missing_ones_made() -> None:
@@ -81,7 +82,7 @@ def test_known_digests_are_taken_and_missing_ones_made() -> None:
     made = [_archive("a", *records[:4]), _archive("b", *records[4:5]), _archive("c", *records[5:])]
     for number in (0, 2):
         found = made[number]
-        _, digests = hash_archive(found.buffer, found.starts, found.ends)
+        digests = hash_archive(b"", found.buffer, found.starts, found.ends).records
         made[number] = ArchiveRecords(
             found.buffer, found.starts, found.ends, found.indexes, found.strict, found.archive, digests=digests
         )
@@ -98,9 +99,10 @@ def test_without_instructions_for_it_openssl_or_hashlib_do_the_work(has_openssl:
         "hashing.has_entry = lambda name: False\n"
         f"if not {has_openssl}: hashing._FUNCTIONS = ('SHA256_Init', 'no_such_function', 'SHA256_Final')\n"
         "starts, ends = np.array([0, 3, 6], dtype=np.int64), np.array([3, 6, 6], dtype=np.int64)\n"
-        "whole, found = hashing.hash_archive(b'abcdef', starts, ends)\n"
+        "stored, whole, found = hashing.hash_archive(b'gz', b'abcdef', starts, ends)\n"
         "assert not hashing._has_lanes()\n"
         f"assert {has_openssl} or hashing._find_functions() == ()\n"
+        "assert stored == hashlib.sha256(b'gz').hexdigest()\n"
         "assert whole == hashlib.sha256(b'abcdef').hexdigest()\n"
         "assert [bytes(row) for row in found] == [hashlib.sha256(x).digest() for x in (b'abc', b'def', b'')]\n"
         "print('same')\n"
