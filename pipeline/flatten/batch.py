@@ -239,17 +239,13 @@ class BatchMaker:
 
     def _hashes(self) -> pa.Array:
         """SHA-256 of each record's bytes."""
-        digests = np.empty((self._filler.count, DIGEST_BYTES), dtype=np.uint8)
-        is_known = np.zeros(self._filler.count, dtype=np.bool_)
-        first = 0
+        found, first = [np.empty((0, DIGEST_BYTES), dtype=np.uint8)], 0
         for records in self._archives:
             rows = slice(first, first + len(records.starts))
-            if records.digests is not None:
-                digests[rows], is_known[rows] = records.digests, True
+            made = records.digests
+            found.append(hash_spans(self._filler.starts[rows], self._filler.ends[rows]) if made is None else made)
             first = rows.stop
-        left = np.flatnonzero(~is_known)
-        digests[left] = hash_spans(self._filler.starts[left], self._filler.ends[left])
-        text = write_hex(self._order, digests)
+        text = write_hex(self._order, np.concatenate(found))
         offsets = np.arange(len(self._order) + 1, dtype=np.int32) * (2 * DIGEST_BYTES)
         buffers = [None, pa.py_buffer(offsets), pa.py_buffer(text)]
         return pa.Array.from_buffers(pa.string(), len(self._order), buffers, 0)

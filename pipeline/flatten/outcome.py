@@ -44,7 +44,7 @@ class ArchiveRecords:
     Attributes:
         prove: says of bytes whether they are one well-formed JSON value. Given where the spans were found by
             ``delimit_archives``: each record is then proved while it is flattened, odd ones by this.
-        digests: SHA-256 of the records, 32 bytes each, where ``hash_archive`` made them; else they are made later.
+        digests: SHA-256 of the records, 32 bytes each, where ``hash_archives`` made them; else they are made later.
     """
 
     buffer: bytes | bytearray

@@ -7,13 +7,13 @@ proves. This module must never read an object, nor believe a span.
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.archive import RecordSpans, kind_by_records
-from pipeline.flatten import delimit_archives, hash_archive, hash_buffers
+from pipeline.flatten import delimit_archives, hash_archives
 from pipeline.jobs.ingest_gathering import ArchiveTally
 from pipeline.source.keys import ObjectKind
 from pipeline.source.objects import ListedObject
@@ -23,15 +23,12 @@ CHUNK_BYTES = 128 * 1024 * 1024
 CHUNK_ROWS = 122_880
 """Records flattened at once: a flood of tiny or odd ones costs far more memory than their bytes."""
 
-HASHED_TOGETHER_BYTES = 128 * 1024
-"""Inflated size from which an archive's hash is made beside those of its records: below, the call costs more than that
-saves, and small archives are hashed in one call, their records in another."""
-
 Digests = npt.NDArray[np.uint8]
 
 # Of archives whose records are all there; views of them are never written to.
 _INDEXES, _STRICT = np.arange(CHUNK_ROWS), np.ones(CHUNK_ROWS, dtype=np.bool_)
 _INDEXES.flags.writeable = _STRICT.flags.writeable = False
+_NOTHING = np.empty(0, dtype=np.int64)
 
 
 class OpenedArchive(NamedTuple):
@@ -79,18 +76,10 @@ def hash_opened(
         found: what ``delimit_opened`` found.
 
     Returns:
-        For each archive its records' digests, or ``None`` where those are made later, with those of others.
+        For each archive its records' digests, or ``None`` where it must be split.
     """
-    digests: list[Digests | None] = []
-    together: list[tuple[dict[str, Any], str, bytes | bytearray]] = []
-    for archive, data, spans in zip(opened, stored, found, strict=True):
-        facts, made = archive.tally.facts, None
-        if spans is None or len(archive.raw) < HASHED_TOGETHER_BYTES:
-            together += (facts, "archive_sha256", data), (facts, "inflated_sha256", archive.raw)
-        else:
-            hashed = hash_archive(data, archive.raw, spans.starts, spans.ends)
-            facts["archive_sha256"], facts["inflated_sha256"], made = hashed
-        digests.append(made)
-    for (facts, name, _), digest in zip(together, hash_buffers([data for *_, data in together]), strict=True):
-        facts[name] = digest
-    return digests
+    spans = [(_NOTHING, _NOTHING) if one is None else (one.starts, one.ends) for one in found]
+    hashed = hash_archives(stored, [archive.raw for archive in opened], spans)
+    for archive, digests in zip(opened, hashed, strict=True):
+        archive.tally.facts |= {"archive_sha256": digests.stored, "inflated_sha256": digests.inflated}
+    return [None if one is None else digests.records for one, digests in zip(found, hashed, strict=True)]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.flatten import ArchiveRecords, hash_archive, hashing
+from pipeline.flatten import ArchiveRecords, hash_archives, hashing
 from pipeline.flatten.hashing import hash_spans
 from tests.archive.hostile import text
 from tests.flatten.test_flatten import _archive, _flatten
@@ -47,23 +47,28 @@ def test_spans_hash_as_hashlib_hashes_them(lengths: list[int]) -> None:
 
 
 @settings(deadline=None)
-@given(st.binary(max_size=700), st.data())
-def test_an_archive_and_its_records_hash_as_hashlib_hashes_them(data: bytes, draw: st.DataObject) -> None:
+@given(st.lists(st.tuples(st.binary(max_size=200), st.binary(max_size=700)), max_size=4), st.data())
+def test_archives_and_their_records_hash_as_hashlib_hashes_them(
+    archives: list[tuple[bytes, bytes]], draw: st.DataObject
+) -> None:
     """Records that cover the archive, a part of it, nothing, or more than once: whichever lane ends first."""
-    places = st.integers(0, len(data))
-    pairs = draw.draw(st.lists(st.tuples(places, places).map(sorted), max_size=8))
-    starts, ends = (np.array([pair[side] for pair in pairs], dtype=np.int64) for side in (0, 1))
-    stored = draw.draw(st.binary(max_size=200))
-    found = hash_archive(stored, data, starts, ends)
-    assert found[:2] == (hashlib.sha256(stored).hexdigest(), hashlib.sha256(data).hexdigest())
-    assert [bytes(row) for row in found.records] == [_sha256(data[start:end]) for start, end in pairs]
+    places = [st.integers(0, len(data)) for _, data in archives]
+    pairs = [draw.draw(st.lists(st.tuples(place, place).map(sorted), max_size=8)) for place in places]
+    spans = [tuple(np.array([pair[side] for pair in found], dtype=np.int64) for side in (0, 1)) for found in pairs]
+    hashed = hash_archives([stored for stored, _ in archives], [data for _, data in archives], spans)
+    assert [found[:2] for found in hashed] == [
+        (hashlib.sha256(stored).hexdigest(), hashlib.sha256(data).hexdigest()) for stored, data in archives
+    ]
+    assert [[bytes(row) for row in found.records] for found in hashed] == [
+        [_sha256(data[start:end]) for start, end in found] for (_, data), found in zip(archives, pairs, strict=True)
+    ]
 
 
 def test_every_length_up_to_five_blocks() -> None:
     """As the archive, and as its one record beside one that is three bytes shorter."""
     for length in range(321):
         data, starts, ends = _spans([length])
-        found = hash_archive(data[5:], data, starts, np.maximum(ends - 3, 0))
+        [found] = hash_archives([data[5:]], [data], [(starts, np.maximum(ends - 3, 0))])
         assert found[:2] == (hashlib.sha256(data[5:]).hexdigest(), hashlib.sha256(data).hexdigest())
         assert bytes(found.records[0]) == _sha256(data[: max(length - 3, 0)])
 
@@ -72,7 +77,8 @@ def test_every_length_up_to_five_blocks() -> None:
 def test_lengths_beyond_32_bits_of_bits() -> None:
     """A message of over half a GiB has a length in bits that takes five bytes."""
     data = bytes(2**29 + 5)
-    found = hash_archive(b"", data, np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+    nothing = np.empty(0, dtype=np.int64)
+    [found] = hash_archives([b""], [data], [(nothing, nothing)])
     assert found.inflated == hashlib.sha256(data).hexdigest()
 
 
@@ -82,7 +88,7 @@ def test_known_digests_are_taken_and_missing_ones_made() -> None:
     made = [_archive("a", *records[:4]), _archive("b", *records[4:5]), _archive("c", *records[5:])]
     for number in (0, 2):
         found = made[number]
-        digests = hash_archive(b"", found.buffer, found.starts, found.ends).records
+        [(_, _, digests)] = hash_archives([b""], [found.buffer], [(found.starts, found.ends)])
         made[number] = ArchiveRecords(
             found.buffer, found.starts, found.ends, found.indexes, found.strict, found.archive, digests=digests
         )
@@ -99,7 +105,7 @@ def test_without_instructions_for_it_openssl_or_hashlib_do_the_work(has_openssl:
         "hashing.has_entry = lambda name: False\n"
         f"if not {has_openssl}: hashing._FUNCTIONS = ('SHA256_Init', 'no_such_function', 'SHA256_Final')\n"
         "starts, ends = np.array([0, 3, 6], dtype=np.int64), np.array([3, 6, 6], dtype=np.int64)\n"
-        "stored, whole, found = hashing.hash_archive(b'gz', b'abcdef', starts, ends)\n"
+        "[(stored, whole, found)] = hashing.hash_archives([b'gz'], [b'abcdef'], [(starts, ends)])\n"
         "assert not hashing._has_lanes()\n"
         f"assert {has_openssl} or hashing._find_functions() == ()\n"
         "assert stored == hashlib.sha256(b'gz').hexdigest()\n"
