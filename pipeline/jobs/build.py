@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -52,6 +53,7 @@ MARTS_FILE = "policytrail.duckdb"
 BUILD_LIMITS = EngineLimits(memory="2GiB", threads=max(1, count_processors() - 1))
 """The second of two lanes is a thread too: lanes and the engine's own are together as many as the cores."""
 _STAGE = "build"
+_TURN_SECONDS = 0.0002
 
 Meanwhile: TypeAlias = Callable[[BuiltModels, Callable[[], None]], None]
 
@@ -175,7 +177,7 @@ def _build_models(
 def _settle(lake: Lake, build: Build, scratch: Path, clock: _Clock, meanwhile: Meanwhile) -> None:
     """What follows when every model is made, side by side; remembered where models and marts are in place."""
     built = build.open_models()
-    with ThreadPoolExecutor(2, thread_name_prefix="settle") as pool:
+    with _take_short_turns(), ThreadPoolExecutor(2, thread_name_prefix="settle") as pool:
         settled = pool.submit(build.settle).result
         publishing = pool.submit(_publish_marts, lake, build, scratch, clock, settled)
         try:
@@ -223,6 +225,21 @@ def _collect_rarely() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*usual)
+
+
+@contextmanager
+def _take_short_turns() -> Iterator[None]:
+    """Let a thread of Python wait for its turn a fifth of a millisecond at the most, instead of five.
+
+    Marts are described in two hundred statements, each of which waits for whoever makes a report beside them: they end
+    a fifth of a second sooner, and the report no later.
+    """
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(_TURN_SECONDS)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual)
 
 
 class _Clock:
