@@ -30,11 +30,11 @@ _S, _I4, _I8, _B = pa.string(), pa.int32(), pa.int64(), pa.bool_()
 _WORDS = pa.list_(pa.string())
 
 _PROVENANCE = [
-    _f("archive_uri", _S, "s3:// or file:// URI of the archive that holds the record"),
-    _f("archive_version", _S, "ETag, or size and mtime of a file"),
-    _f("archive_sha256", _S, "SHA-256 of the object's bytes as stored, lower-case hex"),
-    _f("record_index", _I4, "position in Records, from 0"),
-    _f("record_sha256", _S, "SHA-256 of the record's raw bytes, lower-case hex"),
+    _f("archive_uri", _S, "s3:// or file:// URI of the archive that holds the record", nullable=False),
+    _f("archive_version", _S, "ETag, or size and mtime of a file", nullable=False),
+    _f("archive_sha256", _S, "SHA-256 of the object's bytes as stored, lower-case hex", nullable=False),
+    _f("record_index", _I4, "position in Records, from 0", nullable=False),
+    _f("record_sha256", _S, "SHA-256 of the record's raw bytes, lower-case hex", nullable=False),
 ]
 
 _RECORD = [
@@ -127,7 +127,7 @@ _PROMOTED = [
     _f("created_principal_id", _S, "CreateRole/CreateUser: AROA.../AIDA... of the answer"),
     _f("console_login_result", _S, "ConsoleLogin: responseElements.ConsoleLogin (Success, Failure)"),
     _f("is_mfa_used_at_login", _B, "ConsoleLogin: additionalEventData.MFAUsed"),
-    _f("is_request_omitted", _B, "requestParameters were replaced by {omitted: true} (over 100 KB)"),
+    _f("is_request_omitted", _B, "requestParameters were replaced by {omitted: true} (over 100 KB)", nullable=False),
     _f("is_denied", _B, "error_code is one of AWS's access denials", nullable=False),
 ]
 
@@ -148,7 +148,12 @@ EVENTS = pa.schema(
         *_FREE_FORM,
         *_PROMOTED,
         _f("session_id", _S, "hash of caller account, principal, session start and access key", nullable=False),
-        _f("parse_flags", _WORDS, "what was odd about the record, sorted; empty list for an ordinary one"),
+        _f(
+            "parse_flags",
+            _WORDS,
+            "what was odd about the record, sorted; empty list for an ordinary one",
+            nullable=False,
+        ),
         _f("raw_record", _S, "raw text with tokens redacted; only where parse_flags is not empty"),
         *_PROVENANCE,
     ]

@@ -25,12 +25,15 @@ def event(number: int, *, day: int = 0, uri: str = "file:///a.json.gz", second: 
         "event_id": f"event-{number:04d}",
         "recipient_account_id": "111122223333",
         "event_name": "PutRolePolicy",
+        "is_request_omitted": False,
         "is_denied": False,
         "session_id": "session-a",
         "parse_flags": [],
         "archive_uri": uri,
         "archive_version": "v1",
+        "archive_sha256": f"sha of {uri}",
         "record_index": number,
+        "record_sha256": f"sha of {number}",
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -12,9 +13,21 @@ from deltalake import DeltaTable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.lake import LakeLocation, open_lake_tables
+from pipeline.lake import FileAction, LakeLocation, open_lake_tables
 from pipeline.lake.event_files import DICTIONARY_COLUMNS
+from pipeline.lake.tables import delta_schema
+from pipeline.schema import EVENTS
 from tests.lake.rows import event, events, make_part, write_event_files
+
+_LATELY_REQUIRED = {
+    "archive_uri",
+    "archive_version",
+    "archive_sha256",
+    "record_index",
+    "record_sha256",
+    "parse_flags",
+    "is_request_omitted",
+}
 
 
 def test_one_file_a_date_with_its_statistics(tmp_path: Path) -> None:
@@ -81,3 +94,30 @@ def test_other_readers_see_the_rows(tmp_path: Path) -> None:
     query = "SELECT event_date::VARCHAR, event_id FROM read_parquet($1, hive_partitioning = true) ORDER BY ALL"
     with duckdb.connect() as connection:
         assert connection.execute(query, [uris]).fetchall() == expected
+
+
+def test_a_lake_that_promised_less_takes_files_that_promise_more(tmp_path: Path) -> None:
+    """Lakes of earlier versions call provenance nullable; their files and new ones, which do not, are one table."""
+    schema = pa.schema([field.with_nullable(field.nullable or field.name in _LATELY_REQUIRED) for field in EVENTS])
+    root = tmp_path / "lake"
+    DeltaTable.create(str(root / "events"), delta_schema(schema), partition_by=["event_date"])
+    lake = open_lake_tables(str(root))
+    lake.known_versions()
+    old = events([event(1)]).drop_columns(["event_date"]).cast(pa.schema(list(schema)[1:]))
+    path = root / "events" / "event_date=2024-05-01" / "old.parquet"
+    path.parent.mkdir()
+    pq.write_table(old, path)
+    part = make_part(lake, "file:///s/a.json.gz", [event(2)])
+    action = FileAction(
+        "event_date=2024-05-01/old.parquet", path.stat().st_size, part.events[0].partition, 1, '{"numRecords": 1}'
+    )
+    lake.commit_batch([replace(part, events=(action, *part.events))])
+    for _ in range(2):
+        table = DeltaTable(str(root / "events"))
+        assert pa.schema(table.schema().to_arrow()).field("archive_uri").nullable
+        shown = pa.table(table.scan(columns=["event_id", "archive_uri", "parse_flags"])).to_pylist()
+        assert sorted(tuple(row.values()) for row in shown) == [
+            ("event-0001", "file:///a.json.gz", []),
+            ("event-0002", "file:///s/a.json.gz", []),
+        ]
+        lake.compact()
