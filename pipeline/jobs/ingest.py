@@ -37,6 +37,7 @@ from pipeline.lake.distinct import count_new_events
 from pipeline.lake.event_keys import KeyFile
 from pipeline.lake.lake import Lake
 from pipeline.lake.layout import locate_lake
+from pipeline.lake.ledger import KnownVersions
 from pipeline.settings import Settings
 from pipeline.source import ListedObject, Source, open_source
 
@@ -158,11 +159,14 @@ class _IngestRun:
         """Look at the lake before anything is read: known objects, and the files that each date has."""
         self.lake = lake
         self.sources = {source.uri: source for source in sources}
+        self.known, self.before = KnownVersions(), dict[str, list[tuple[str, int]]]()
+        self.first_batch = self.last_batch = 0
+        if lake.is_new:
+            return  # it has nothing to look at
         with self.timed("ledger"):
             self.known = lake.known_versions()
             before = lake.snapshot()
         self.first_batch = self.last_batch = before.batch_number
-        self.before: dict[str, list[tuple[str, int]]] = {}
         for item in before.events:
             self.before.setdefault(str(item.event_date), []).append((item.path, item.rows))
 

@@ -25,8 +25,6 @@ from pipeline.lake.layout import EVENTS, LakeLocation
 
 PASS_ROWS = 1_000_000
 _WORD = 8
-_OFFSETS = (0, 8, 16, 24)
-"""Where words of an id are read; with its last eight bytes they cover the 36 characters of a UUID."""
 _MIX, _FOLD = np.uint64(0x9E3779B97F4A7C15), np.uint64(29)
 _TABLE_SIZE = 1 << 20
 _TABLE_MASK = np.uint64(_TABLE_SIZE - 1)
@@ -112,14 +110,13 @@ def _hash_keys(table: pa.Table) -> Hashes:
 
 
 def _read_words(texts: pa.Array) -> Iterator[Hashes]:
-    """Words of each text that with its length make it: five for any of up to 40 bytes, of a longer one not all."""
+    """The first and the last eight bytes of each text, and its length: of a UUID they hold 64 random bits."""
     _, offsets, data = texts.buffers()
     edges = np.frombuffer(offsets, dtype=np.int32, count=len(texts) + 1, offset=4 * texts.offset).astype(np.int64)
     starts, lengths = edges[:-1], np.diff(edges)
     shortest, longest = int(lengths.min()), int(lengths.max())
     if shortest == longest >= _WORD:  # as good as always: UUIDs, one behind the other
-        for offset in (*(min(offset, longest - _WORD) for offset in _OFFSETS), longest - _WORD):
-            at = int(starts[0]) + offset
+        for at in (int(starts[0]), int(starts[0]) + longest - _WORD):
             yield np.ndarray(len(texts), dtype="<u8", buffer=data, offset=at, strides=(longest,)).astype(np.uint64)
         yield lengths.astype(np.uint64)
         return
@@ -129,8 +126,8 @@ def _read_words(texts: pa.Array) -> Iterator[Hashes]:
     # The bytes beyond an id that is shorter than a word belong to its neighbour.
     masks = np.uint64(2**64 - 1) >> (_WORD * np.maximum(_WORD - lengths, 0)).clip(0, 63).astype(np.uint64)
     masks[lengths == 0] = 0
-    for offset in (*_OFFSETS, longest):
-        yield words[starts + np.minimum(offset, last)] & masks
+    for places in (starts, starts + last):
+        yield words[places] & masks
     yield lengths.astype(np.uint64)
 
 

@@ -53,10 +53,19 @@ def _no_step(step: str) -> None:
 
 
 class Lake:
-    """A lake that is open for reading and writing; one object for each run."""
+    """A lake that is open for reading and writing; one object for each run.
 
-    def __init__(self, location: LakeLocation, *, on_step: Callable[[str], None] = _no_step) -> None:
+    Attributes:
+        location: where it is.
+        is_new: it was not there before it was opened. What another run may have committed to it since comes to light at
+            the first commit, as with any lake.
+    """
+
+    def __init__(
+        self, location: LakeLocation, *, is_new: bool = False, on_step: Callable[[str], None] = _no_step
+    ) -> None:
         self.location = location
+        self.is_new = is_new
         self._committer = Committer(location, on_step)
 
     def complete_batches(self) -> int:
@@ -214,9 +223,10 @@ def open_lake_tables(
         UsageError: no lake there and ``create`` is false, or the folder holds something else.
     """
     location = locate_lake(path, storage)
-    if not check_format(location):
+    is_new = not check_format(location)
+    if is_new:
         if not create:
             raise UsageError(f"there is no lake at {path}", hint="run policytrail ingest first")
         create_tables(location)
         write_format(location)
-    return Lake(location, on_step=on_step)
+    return Lake(location, is_new=is_new, on_step=on_step)

@@ -77,6 +77,21 @@ def test_a_part_that_another_run_committed_is_dropped_whole(tmp_path: Path) -> N
     assert [row["event_id"] for row in contents(second)["events"]] == ["event-0001", "event-0002"]
 
 
+def test_what_filled_a_new_lake_meanwhile_comes_to_light_at_the_commit(tmp_path: Path) -> None:
+    """Of a lake that it made, a run asks nothing; what another run has committed to it since is dropped all the same."""
+    made = open_lake_tables(str(tmp_path / "lake"))
+    other = open_lake_tables(str(tmp_path / "lake"))
+    assert (made.is_new, other.is_new) == (True, False)
+    other.known_versions()
+    other.commit_batch([make_part(other, "file:///s/a.json.gz", [event(1)])])
+    parts = [make_part(made, f"file:///s/{name}.json.gz", [event(number)]) for number, name in ((1, "a"), (2, "b"))]
+    outcome = made.commit_batch(parts)
+    assert (outcome.batch_number, outcome.committed, outcome.dropped) == (2, (1,), (0,))
+    assert made.taken_by_others([("file:///s/a.json.gz", "v1"), ("file:///s/b.json.gz", "v1")]) == {
+        ("file:///s/a.json.gz", "v1")
+    }
+
+
 def test_an_archive_that_failed_elsewhere_is_not_dropped(tmp_path: Path) -> None:
     """Another run's failed attempt at an archive does not keep this run's good one out."""
     first, second = open_lake_tables(str(tmp_path / "lake")), open_lake_tables(str(tmp_path / "lake"))
