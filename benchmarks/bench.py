@@ -23,7 +23,11 @@ from benchmarks.measure import Sample, describe_machine, middle, run_contender, 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much is measured; the defaults are those of `make bench`."""
+    """How much is measured; the defaults are those of `make bench`.
+
+    Attributes:
+        rounds: runs of each way; those over the large archives, which differ least, run ``large_rounds`` times.
+    """
 
     large_events: int = 1_500_000
     large_days: int = 3
@@ -33,6 +37,11 @@ class Sizes:
     s3_bytes: int = 80_000_000
     rounds: int = 5
     with_verify: bool = True
+
+    @property
+    def large_rounds(self) -> int:
+        """Runs of each way over the large archives: a busy host makes single runs differ by a third."""
+        return 2 * self.rounds - 1
 
 
 Samples = dict[str, list[Sample]]
@@ -47,10 +56,11 @@ def measure_all(sizes: Sizes, *, build: Path = BUILD) -> dict[str, Any]:
     machine = describe_machine()
     forms = choose_chdb(middle, build / "out")
     corpora = {"large": large, "middle": middle}
-    runs = compare(corpora, forms[0][0], sizes.rounds, build / "out")
+    runs = compare(corpora, forms[0][0], {"large": sizes.large_rounds, "middle": sizes.rounds}, build / "out")
     figures = {
         "machine": machine,
         "rounds": sizes.rounds,
+        "large_rounds": sizes.large_rounds,
         "corpora": {name: facts(corpus) for name, corpus in (corpora | {"small": small}).items()},
         "chdb_forms": dict(forms),
         "ways": {name: way(samples, corpora[WAYS[name][1]]) for name, samples in runs.items()},
@@ -93,17 +103,20 @@ def choose_chdb(middle: Corpus, out: Path) -> list[tuple[str, float]]:
     return sorted(found, key=lambda item: -item[1])
 
 
-def compare(corpora: Mapping[str, Corpus], form: str, rounds: int, out: Path) -> Samples:
-    """Run all contenders in turns; one run of ours goes before, so that its machine code is on disk."""
+def compare(corpora: Mapping[str, Corpus], form: str, rounds: Mapping[str, int], out: Path) -> Samples:
+    """Run all contenders in turns, so many rounds of each corpus; one of ours first, so that its machine code is on disk.
+
+    Every other round goes backwards: who follows a large process gets memory that the system has at hand.
+    """
     run_contender("policytrail", corpora["middle"].folder, corpora["middle"].records, out)
     runs: Samples = {name: [] for name in WAYS}
-    for number in range(rounds):
-        for name, (contender, size) in WAYS.items():
+    for number in range(max(rounds.values())):
+        turn = [name for name, (_, size) in WAYS.items() if number < rounds[size]]
+        for name in reversed(turn) if number % 2 else turn:
+            contender, size = WAYS[name]
             actual = f"chdb_{form}" if contender == "chdb" else contender
             runs[name].append(run_contender(actual, corpora[size].folder, corpora[size].records, out))
-        say(
-            f"round {number + 1}: " + ", ".join(f"{name} {samples[-1].seconds:.1f} s" for name, samples in runs.items())
-        )
+        say(f"round {number + 1}: " + ", ".join(f"{name} {runs[name][-1].seconds:.1f} s" for name in turn))
     return runs
 
 
