@@ -104,7 +104,7 @@ def choose_chdb(middle: Corpus, out: Path) -> list[tuple[str, float]]:
 
 
 def compare(corpora: Mapping[str, Corpus], form: str, rounds: Mapping[str, int], out: Path) -> Samples:
-    """Run all contenders in turns, so many rounds of each corpus; one of ours first, so that its machine code is on disk.
+    """Run all contenders in turns, so many rounds of each corpus; one of ours before, for its machine code on disk.
 
     Every other round goes backwards: who follows a large process gets memory that the system has at hand.
     """

@@ -78,7 +78,7 @@ def test_a_part_that_another_run_committed_is_dropped_whole(tmp_path: Path) -> N
 
 
 def test_what_filled_a_new_lake_meanwhile_comes_to_light_at_the_commit(tmp_path: Path) -> None:
-    """Of a lake that it made, a run asks nothing; what another run has committed to it since is dropped all the same."""
+    """Of a lake that it made, a run asks nothing; what another has committed to it since is dropped all the same."""
     made = open_lake_tables(str(tmp_path / "lake"))
     other = open_lake_tables(str(tmp_path / "lake"))
     assert (made.is_new, other.is_new) == (True, False)
