@@ -55,9 +55,9 @@ def render_bench(figures: Mapping[str, Any]) -> list[str]:
         "",
         f"{large['events']:,} simulated events in {large['archives']:,} archives, {large['json_mb']:,.0f} MB of JSON "
         f"({large['stored_mb']:,.0f} MB gzipped). Medians of {figures['large_rounds']} cold processes, in turns that "
-        "change direction; imports are outside the clock, worker start-up inside. DuckDB would take minutes for all of it: it "
-        f"and polars read its largest archives (hard links), {figures['rounds']} times each, and so does a run of ours "
-        "that they are compared with.",
+        "change direction; imports are outside the clock, worker start-up inside. DuckDB would take minutes for all of "
+        f"it: it and polars read its largest archives (hard links), {figures['rounds']} times each, and so does a run "
+        "of ours that they are compared with.",
         "",
         "| way | JSON, MB | MB/s | events/s | seconds (from, to) | processor seconds a GB | peak memory, MiB |",
         "|---|---:|---:|---:|---:|---:|---:|",
