@@ -60,7 +60,7 @@ def test_the_page_ends_with_a_line_that_parses(tmp_path: Path) -> None:
     figures = {
         "machine": {"processors": 2, "memory_gib": 8, "load_before": 0.0},
         "rounds": 5,
-        "large_rounds": 9,
+        "large_rounds": 7,
         "corpora": {"large": size, "middle": size, "small": size},
         "chdb_forms": {"array": 100.0},
         "ways": ways,
