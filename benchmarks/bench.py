@@ -26,7 +26,7 @@ class Sizes:
     """How much is measured; the defaults are those of `make bench`.
 
     Attributes:
-        rounds: runs of each way; those over the large archives, which differ least, run ``large_rounds`` times.
+        rounds: runs of each way; those over the large archives run ``large_rounds`` times.
     """
 
     large_events: int = 1_500_000

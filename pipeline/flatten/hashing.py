@@ -85,9 +85,8 @@ def _hash_evenly(stored: Addresses, inflated: Addresses, records: Addresses) -> 
     """
     if not _has_lanes():
         return hash_spans(*np.hstack([stored, inflated, records]))
-    sizes = records[1] - records[0]
-    beside = int((stored[1] - stored[0]).sum()), int((inflated[1] - inflated[0]).sum())
-    cut = int(np.searchsorted(np.cumsum(sizes), (int(sizes.sum()) + beside[1] - beside[0]) // 2))
+    in_records, in_stored, in_json = (int((ends - starts).sum()) for starts, ends in (records, stored, inflated))
+    cut = int(np.searchsorted(np.cumsum(records[1] - records[0]), (in_records + in_json - in_stored) // 2))
     lanes = np.hstack([records[:, :cut], stored]), np.hstack([inflated, records[:, cut:]])
     first, second = (_no_digests(lane.shape[1]) for lane in lanes)
     _hash_side_by_side((*lanes[0], first), (*lanes[1], second))
