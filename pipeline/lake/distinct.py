@@ -4,8 +4,8 @@ What enters: the keys that a run kept, and event files that were there before, o
 number. This module must never hold more than one slice of a date's keys: a date larger than that is counted in several
 passes.
 
-Keys are told apart by a hash of some of their bytes; only those whose hash is not alone are compared as they are. A hash that
-somebody provokes to collide costs time, never the count.
+Keys are told apart by a hash of some of their bytes; only those whose hash is not alone are compared as they are. A
+hash that somebody provokes to collide costs time, never the count.
 """
 
 from __future__ import annotations
